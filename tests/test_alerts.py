@@ -36,12 +36,12 @@ OTHERS = {  # of postgres_exporter, redis_exporter, node_exporter and blackbox_e
 }
 
 
-def promtool(*arguments: str, told: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def promtool(*arguments: str, rules: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("promtool is not installed")
     return subprocess.run(
-        [program, *arguments], cwd=FOLDER, input=told, capture_output=True, timeout=120, check=False
+        [program, *arguments], cwd=FOLDER, input=rules, capture_output=True, timeout=120, check=False
     )
 
 

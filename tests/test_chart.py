@@ -66,9 +66,9 @@ def test_what_it_makes_is_valid(name: str, tmp_path: Path) -> None:
     validate, path = str(BIN / "kubernetes-validate"), str(tmp_path / "all.yaml")
     command = [validate, "-k", "1.30", "--strict", path]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    told = ended.stdout + ended.stderr
-    assert ended.returncode == 0, told
-    assert told.count(" passed for resource ") == len(objects), told
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 0, output
+    assert output.count(" passed for resource ") == len(objects), output
 
 
 @pytest.mark.parametrize("name", VALUES)

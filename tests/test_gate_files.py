@@ -85,8 +85,8 @@ def test_envoy_appends_the_path_and_tells_what_the_gate_looks_at() -> None:
     assert asking["failure_mode_allow"] is False
     exact = {it.get("exact") or it["prefix"] for it in asking["allowed_headers"]["patterns"]}
     assert exact >= {"accept", "cookie", "origin", "sec-fetch-", "x-forwarded-for", "x-forwarded-proto"}
-    told = asking["http_service"]["authorization_response"]
-    assert told == {
+    response = asking["http_service"]["authorization_response"]
+    assert response == {
         "allowed_client_headers_on_success": {"patterns": [{"exact": "set-cookie", "ignore_case": True}]}
     }
     (host,) = manager["route_config"]["virtual_hosts"]
@@ -102,28 +102,30 @@ def test_ingress_nginx_asks_the_gate_for_what_it_can_hand_on() -> None:
     ingress = read("ingress-nginx/ingress.yaml")
     assert (ingress["apiVersion"], ingress["kind"]) == ("networking.k8s.io/v1", "Ingress")
     prefix = "nginx.ingress.kubernetes.io/"
-    said = {name.removeprefix(prefix): value for name, value in ingress["metadata"]["annotations"].items()}
-    assert said.keys() <= INGRESS
-    assert all(isinstance(it, str) for it in said.values())
-    asked = urlsplit(said["auth-url"])
+    annotations = {
+        name.removeprefix(prefix): value for name, value in ingress["metadata"]["annotations"].items()
+    }
+    assert annotations.keys() <= INGRESS
+    assert all(isinstance(it, str) for it in annotations.values())
+    asked = urlsplit(annotations["auth-url"])
     assert asked.path == GATE
     query = {name: values[0] for name, values in parse_qs(asked.query).items()}
     assert msgspec.convert(query, GateQuery) == GateQuery(deny="401", tickets="keep")
-    assert urlsplit(said["auth-signin"]).path == f"/rooms/{ROOM}"
-    assert said["auth-signin-redirect-param"] == "return_to"  # on the queue page
+    assert urlsplit(annotations["auth-signin"]).path == f"/rooms/{ROOM}"
+    assert annotations["auth-signin-redirect-param"] == "return_to"  # on the queue page
 
 
 def test_the_worker_of_cloudflare_is_there_and_is_told_what_it_reads() -> None:
-    said = tomllib.loads((FILES / "cloudflare" / "wrangler.toml").read_text())
+    config = tomllib.loads((FILES / "cloudflare" / "wrangler.toml").read_text())
     package = ROOT / "clients" / "node"
-    worker = package / said["main"].removeprefix("node_modules/@fairgate/gate/")
+    worker = package / config["main"].removeprefix("node_modules/@fairgate/gate/")
     code = worker.read_text()
-    assert all(f"env.{name}" in code for name in said["vars"])
-    assert said["vars"]["FAIRGATE_ROOM"] == ROOM
+    assert all(f"env.{name}" in code for name in config["vars"])
+    assert config["vars"]["FAIRGATE_ROOM"] == ROOM
 
 
 def test_wordpress_is_told_what_its_plugin_reads() -> None:
-    said = re.findall(r"define\('(\w+)'", (FILES / "wordpress" / "wp-config.php").read_text())
+    defined = re.findall(r"define\('(\w+)'", (FILES / "wordpress" / "wp-config.php").read_text())
     plugin = (ROOT / "clients" / "php" / "wordpress" / "fairgate-gate" / "fairgate-gate.php").read_text()
-    assert said
-    assert all(f"defined('{name}')" in plugin for name in said)
+    assert defined
+    assert all(f"defined('{name}')" in plugin for name in defined)

@@ -54,8 +54,8 @@ def test_every_number_has_its_plural(language: str) -> None:
     units = i18n.units(language)
     for n in (*range(130), 1_000_000):
         text = formatting.counted(n, units["minute"], language)
-        said = {"ar": ("دقيقة", "دقيقتان")}.get(language, ())
-        assert str(formatting.number(n, language)) in text or text in said, (n, text)
+        words = {"ar": ("دقيقة", "دقيقتان")}.get(language, ())
+        assert str(formatting.number(n, language)) in text or text in words, (n, text)
     assert formatting.counted(2, {**units["hour"], "zero": "none"}, language) != "none"
     assert formatting.counted(0, {**units["hour"], "zero": "none"}, language) == "none"
 
@@ -150,14 +150,14 @@ NOT_TO_FANS = {
 
 
 def test_fans_read_of_a_queue_never_of_a_line(messages: Catalog) -> None:
-    said = [("templates", form) for message in messages for form in forms_of(message.id)]
-    said += [(it.__name__, it.title()) for it in errors.all_refusals()]
-    said += [it for folder in ("app", "worker") for it in raised(ROOT / folder)]
+    forms = [("templates", form) for message in messages for form in forms_of(message.id)]
+    forms += [(it.__name__, it.title()) for it in errors.all_refusals()]
+    forms += [it for folder in ("app", "worker") for it in raised(ROOT / folder)]
     wrong = [
         f"{where}: {text!r}: say {better!r}"
-        for where, text in said
+        for where, text in forms
         for word, better in NOT_TO_FANS.items()
         if re.search(word, re.sub(r"<[^>]*>|%\(\w+\)s", "", text), re.IGNORECASE)
     ]
-    assert len(said) > 500
+    assert len(forms) > 500
     assert not wrong, "\n".join(wrong)

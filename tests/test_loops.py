@@ -106,10 +106,10 @@ async def test_a_loop_that_breaks_is_started_again_and_told_of_while_it_cannot_b
 
     tasks = [running.start("test", fragile), running.start("of_one_room", fragile, of="hall")]
 
-    async def told() -> bool:
+    async def logged() -> bool:
         return len(running.troubles()) == 2 and restarts("test") - before >= 2
 
-    await wait_until(told, "the trouble")
+    await wait_until(logged, "the trouble")
     assert running.breaking() == "test"  # trouble with one room says nothing about the process
     assert {str(it) for it in running.troubles()} == {
         "test: KeyError: 'unforeseen'",

@@ -52,8 +52,8 @@ def test_the_queue_is_on_the_same_server_unless_told_otherwise(monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["rate_limits", "webhooks_private", "simulate_payments"])
 def test_a_switch_is_on_or_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {"on": True, "true": True, "1": True, "ON": True, "off": False, "false": False, "0": False}
-    for text, meant in said.items():
+    spellings = {"on": True, "true": True, "1": True, "ON": True, "off": False, "false": False, "0": False}
+    for text, meant in spellings.items():
         monkeypatch.setenv(f"FAIRGATE_{name.upper()}", text)
         assert getattr(Settings(), name) is meant
 

@@ -147,11 +147,11 @@ WRONG = {
 def test_a_file_that_is_wrong_is_one_line_that_names_it(
     case: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name, content, told = WRONG[case]
+    name, content, expected = WRONG[case]
     (folder / name).write_bytes(content)
     assert cli.run(["config", "check"]) == cli.WRONG_USAGE
     [line] = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert expected in line
 
 
 def test_files_that_are_not_there_are_named(
@@ -173,9 +173,9 @@ def test_show_tells_where_each_comes_from_and_hides_secrets(
     monkeypatch.setenv("FAIRGATE_SECRET_FILE", "it")
     monkeypatch.setenv("FAIRGATE_LOG_LEVEL", "debug")
     assert cli.run(["config", "show", "--json"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "hidden" not in told
-    shown = json.loads(told)
+    output = capsys.readouterr().out
+    assert "hidden" not in output
+    shown = json.loads(output)
     assert {name: it["source"] for name, it in shown.items()} == {
         **{"audit_keep_days": "fairgate.yaml", "database_url": "fairgate.yaml"},
         **{"secret": "FAIRGATE_SECRET_FILE", "log_level": "FAIRGATE_LOG_LEVEL"},
@@ -212,7 +212,7 @@ def test_a_reload_applies_each_setting_or_says_that_it_needs_a_restart(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = folder / "fairgate.yaml"
-    with logged(capsys) as told:
+    with logged(capsys) as read_output:
         for name, value in other_values().items():
             file.write_text("{}")
             before, running = Settings(), Settings()
@@ -228,7 +228,7 @@ def test_a_reload_applies_each_setting_or_says_that_it_needs_a_restart(
             applied = name in Settings.RELOADED
             assert (getattr(running, name) == getattr(after, name)) is applied, name
             assert (getattr(running, name) == unchanged) is not applied, name
-            first, *later = told()
+            first, *later = read_output()
             assert (name in first["changed"]) is applied
             assert [name in it["settings"] for it in later] == ([] if applied else [True])
 
@@ -238,11 +238,11 @@ def test_a_reload_of_settings_that_are_wrong_changes_nothing(
 ) -> None:
     before, running = Settings(), Settings()
     (folder / "fairgate.yaml").write_text("log_level: loud\nbacklog_max: 7\n")
-    with logged(capsys) as told:
+    with logged(capsys) as read_output:
         assert reloading.reload(before, running) is before
         assert running == before
         assert logging.getLogger().level == logging.INFO
-        [line] = told()
+        [line] = read_output()
     assert (line["level"], line["settings"]) == ("error", ["log_level"])
 
 

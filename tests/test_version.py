@@ -52,9 +52,9 @@ def test_this_build_names_its_commit() -> None:
 def git(folder: Path, *arguments: str) -> str:
     """The output of git in a folder."""
     who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org", "-c", "init.defaultBranch=main")
-    told = subprocess.run(("git", *who, *arguments), cwd=folder, capture_output=True, text=True, timeout=60)
-    assert told.returncode == 0, told.stderr
-    return told.stdout.strip()
+    result = subprocess.run(("git", *who, *arguments), cwd=folder, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def version_of(folder: Path) -> str:

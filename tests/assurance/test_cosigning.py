@@ -45,9 +45,9 @@ async def sign_anew(stores: Stores) -> None:
 
 async def cosign(stores: Stores, *settings: str) -> list[Cosigning]:
     """One round with each witness; returns them for the next round."""
-    said = Settings(public_url=f"https://{HOST}", witnesses=list(settings))
+    with_witnesses = Settings(public_url=f"https://{HOST}", witnesses=list(settings))
     async with open_client() as client:
-        found = [Cosigning(stores, said, client, it) for it in witnesses(said)]
+        found = [Cosigning(stores, with_witnesses, client, it) for it in witnesses(with_witnesses)]
         for it in found:
             await it.round()
     return found

@@ -141,8 +141,8 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: GatedShop) -> None
     await site.set(admission_rate_per_minute=0)
     assert (await site.ask("/cart", headers=spoofed)).status_code in (302, 401)
     for path, method in (("/health/live", "GET"), ("/payments/callback?id=7", "POST")):
-        told = await site.ask(path, method, body="x=1" if method == "POST" else "", page=False)
-        assert (told.status_code, PASS in told.headers.get("set-cookie", "")) == (200, False), path
+        answer = await site.ask(path, method, body="x=1" if method == "POST" else "", page=False)
+        assert (answer.status_code, PASS in answer.headers.get("set-cookie", "")) == (200, False), path
     assert (await site.ask("/payments/callback?id=7")).status_code == 302
     sid = jwt.decode(key["Cookie"].partition("=")[2], options={"verify_signature": False})["sid"]
     await site.product.staff("POST", f"/v1/rooms/{site.room_id}/sessions/{sid}/end", {})

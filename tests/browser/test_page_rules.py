@@ -134,11 +134,11 @@ async def test_newcomers_share_a_page_that_is_nobody_elses(
         assert 'data-shown="door"' in (await other.get(path)).text
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"message": "Doors at eight"})
 
-    async def told() -> bool:
+    async def is_shown() -> bool:
         client.cookies.clear()
         return "Doors at eight" in (await client.get(path)).text
 
-    await wait_until(told, "the message on the page")
+    await wait_until(is_shown, "the message on the page")
 
 
 async def test_our_own_forms_are_taken(client: httpx.AsyncClient, product: Product) -> None:

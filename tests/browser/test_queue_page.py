@@ -73,7 +73,7 @@ async def hide(context: BrowserContext) -> None:
     )
 
 
-async def look(page: Page) -> None:
+async def bring_to_front(page: Page) -> None:
     """As if the tab came to the front."""
     await page.evaluate("globalThis.looking = true; document.dispatchEvent(new Event('visibilitychange'))")
 
@@ -93,7 +93,7 @@ async def test_in_a_tab_behind_the_call_counts_down_until_one_looks(
     await expect(heading(page)).to_have_text("It is your turn")
     await expect(page).to_have_title(re.compile("^It is your turn"))
     await expect(page.locator('[data-countdown="claim_by"]')).to_have_text(re.compile(r"^(10:00|9:\d\d)$"))
-    await look(page)
+    await bring_to_front(page)
     await expect(heading(page)).to_have_text("Choose your tickets")
 
 

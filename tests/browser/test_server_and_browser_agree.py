@@ -67,7 +67,7 @@ async def modules(blank: Page) -> Page:
     return blank
 
 
-async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
+async def run_cases(modules: Page, script: str, cases: list[Any]) -> Any:
     """Run `script` over all cases, in the browser.
 
     They go and come as JSON: Playwright would wrap each value of thousands of cases in an object of its own.
@@ -100,14 +100,14 @@ async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules:
         )
     ]
     script = "[line.panelOf(it.status, it.place), line.noticeOf(it.status, it.place, false)]"
-    for case, (panel, notice) in zip(cases, await asked(modules, script, cases), strict=True):
+    for case, (panel, notice) in zip(cases, await run_cases(modules, script, cases), strict=True):
         state, place = case["status"]["state"], case["place"]
         expected = panel_of(state, place["state"] if place else None, case["status"]["available"] == 5)
         assert panel == expected, case
         quantity = place["quantity"] if place else 1
         reached = place is not None and case["status"]["serving_position"] >= 7
-        told = (case["status"]["available"], quantity, reached, case["status"]["blocked"] or "")
-        assert notice == notice_of(state, expected, *told), case
+        arguments = (case["status"]["available"], quantity, reached, case["status"]["blocked"] or "")
+        assert notice == notice_of(state, expected, *arguments), case
 
 
 MAIN = ("EUR", "USD", "GBP", "JPY", "CHF", "KWD", "HUF", "RSD")
@@ -115,7 +115,7 @@ SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
 PATTERNS = {"under": "<1", "about": "~{a}", "range": "{a}-{b}", "unknown": ""}
 
 
-def alike(written: list[str], expected: list[str]) -> bool:
+def agree(written: list[str], expected: list[str]) -> bool:
     """Whether the texts match; the kind of space between digits is up to the libraries."""
     return [it.translate(SPACES) for it in written] == [it.translate(SPACES) for it in expected]
 
@@ -130,23 +130,23 @@ async def test_waits_clocks_and_money_are_written_the_same(modules: Page, langua
     await modules.goto(f"http://fairgate.test/?{language}")
     seconds = (0, 20, 59, 60, 89, 95, 600, 3540, 3600, 5399, 5400, 9000, 9100, 80_000, 20_000_000)
     waits = [{"p50": low, "p90": high} for low in seconds for high in seconds if low <= high]
-    written = await asked(modules, f"words.wait(it, {json.dumps(PATTERNS)})", waits)
+    written = await run_cases(modules, f"words.wait(it, {json.dumps(PATTERNS)})", waits)
     units = i18n.units(language)
     expected = [formatting.wait((it["p50"], it["p90"]), PATTERNS, units, language) for it in waits]
-    assert alike(written, expected), (written, expected)
-    written = await asked(modules, "words.duration(it)", [*seconds])
+    assert agree(written, expected), (written, expected)
+    written = await run_cases(modules, "words.duration(it)", [*seconds])
     expected = [formatting.duration(it, units, language) for it in seconds]
-    assert alike(written, expected), (written, expected)
+    assert agree(written, expected), (written, expected)
     clocks = [-1, 0, 1, 999, 1000, 59_001, 60_000, 3_599_999, 3_600_000, 86_399_000]
-    assert await asked(modules, "words.clock(it)", clocks) == [formatting.clock(it) for it in clocks]
+    assert await run_cases(modules, "words.clock(it)", clocks) == [formatting.clock(it) for it in clocks]
     sums: list[Any] = [
         [amount, currency, SCALES[currency]] for amount in (0, 5, 4500, 123_456_789) for currency in SCALES
     ]
-    written = await asked(modules, "words.money(...it)", sums)
+    written = await run_cases(modules, "words.money(...it)", sums)
     expected = [formatting.money(amount, currency, language) for amount, currency, _ in sums]
     # Currency symbols differ between versions of CLDR; the digits never do.
     main = [it[1] in MAIN for it in sums]
-    assert alike(list(itertools.compress(written, main)), list(itertools.compress(expected, main)))
+    assert agree(list(itertools.compress(written, main)), list(itertools.compress(expected, main)))
     assert [figures(it) for it in written] == [figures(it) for it in expected]
 
 
@@ -156,7 +156,7 @@ async def test_numbers_choose_the_same_plural(modules: Page, language: str) -> N
     names = ("zero", "one", "two", "few", "many", "other")
     patterns = {name: f"{name} {{n}}" for name in names if name != "zero"}
     numbers = [*range(1, 130), 1000, 1_000_000, 1_000_001]
-    written = await asked(modules, f"words.counted(it, {json.dumps(patterns)})", numbers)
+    written = await run_cases(modules, f"words.counted(it, {json.dumps(patterns)})", numbers)
     assert written == [formatting.counted(n, patterns, language) for n in numbers]
 
 
@@ -173,7 +173,7 @@ async def test_waits_are_estimated_the_same(modules: Page) -> None:
         for pace in paces
         for ahead in (0, 1, 37, 20_000)
     ]
-    estimates = await asked(modules, "line.waitOf(...it)", cases)
+    estimates = await run_cases(modules, "line.waitOf(...it)", cases)
     for (pace, ahead), estimate in zip(itertools.product(paces, (0, 1, 37, 20_000)), estimates, strict=True):
         expected = wait_range_s(ahead, pace, pace.rate_per_minute if pace else 0)
         assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), (pace, ahead)
@@ -188,7 +188,7 @@ async def test_waits_in_a_lane_are_estimated_the_same(modules: Page) -> None:
         for lane in range(3)
         for position in (1, 2, 9, 400)
     ]
-    estimates = await asked(modules, "line.waitOf(...it)", cases)
+    estimates = await run_cases(modules, "line.waitOf(...it)", cases)
     for (_, position, lane), estimate in zip(cases, estimates, strict=True):
         expected = wait_range_s(calls_before(position, lane, shares, waiting) - 1, pace, 600)
         assert expected is not None
@@ -202,7 +202,7 @@ async def test_a_longer_wait_is_explained_the_same(modules: Page) -> None:
         msgspec.to_builtins({"slower": slower_document(pace), "updated_at": from_ms(now_ms)})
         for pace in (None, *paces)
     ]
-    assert await asked(modules, "line.slowerOf(it)", cases) == ["", "paused", "paused", ""]
+    assert await run_cases(modules, "line.slowerOf(it)", cases) == ["", "paused", "paused", ""]
     assert [slower_of(pace, now_ms) for pace in (None, *paces)] == ["", "paused", "paused", ""]
 
 
@@ -215,8 +215,8 @@ async def test_a_standstill_is_shown_for_as_long(modules: Page) -> None:
         f"line.stillOf({{still_since: new Date({now_ms} - 1000 * it[0]).toISOString()}}, {now_ms}, it[1])"
     )
     expected = [still_s_of(now_ms - 1000 * ago_s, now_ms, notice) for ago_s, notice in cases]
-    assert await asked(modules, script, cases) == expected
-    assert (await asked(modules, f"line.stillOf({{still_since: null}}, {now_ms}, '')", [1])) == [0]
+    assert await run_cases(modules, script, cases) == expected
+    assert (await run_cases(modules, f"line.stillOf({{still_since: null}}, {now_ms}, '')", [1])) == [0]
 
 
 async def test_the_position_only_falls(modules: Page) -> None:
@@ -226,7 +226,7 @@ async def test_the_position_only_falls(modules: Page) -> None:
         for exact in (None, 1, 30, 100)
     ]
     for (status, place), position in zip(
-        cases, await asked(modules, "line.positionOf(...it)", cases), strict=True
+        cases, await run_cases(modules, "line.positionOf(...it)", cases), strict=True
     ):
         bound = max(1, 100 - status["serving_position"])
         assert position == min(bound, place["queue_position"] or bound)
@@ -235,4 +235,4 @@ async def test_the_position_only_falls(modules: Page) -> None:
 async def test_those_who_were_passed_over_are_counted(modules: Page) -> None:
     status, place = {"serving_position": 7}, {"queue_number": 9, "queue_position": 5}
     script = "line.positionOf({serving_position: it[2]}, {...it[1], passed: line.passedOf(it[0], it[1])})"
-    assert await asked(modules, script, [[status, place, 7], [status, place, 8]]) == [5, 4]
+    assert await run_cases(modules, script, [[status, place, 7], [status, place, 8]]) == [5, 4]

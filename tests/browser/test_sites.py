@@ -28,11 +28,11 @@ async def made(page: Page, product: Product, room_id: str) -> None:
     await expect(page.locator("#file-2")).to_contain_text("server shop 10.0.0.7:3000")
 
 
-async def asked(product: Product, room_id: str) -> int:
+async def gate_status(product: Product, room_id: str) -> int:
     """Ask the gate about a page of the site, as the proxy does; returns its response."""
-    told = {"X-Original-URL": "https://shop.example/cart", "Accept": "text/html"}
+    headers = {"X-Original-URL": "https://shop.example/cart", "Accept": "text/html"}
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
-        return (await client.get(f"/v1/rooms/{room_id}/gate", headers=told)).status_code
+        return (await client.get(f"/v1/rooms/{room_id}/gate", headers=headers)).status_code
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
@@ -44,7 +44,7 @@ async def test_a_site_from_its_first_request_to_its_last(
     await made(page, product, room_id)
     first = page.locator(".first")
     await expect(first).to_contain_text("Waiting for the first request from your site")
-    assert await asked(product, room_id) == 204
+    assert await gate_status(product, room_id) == 204
     if not scripts:
         await page.get_by_role("link", name="Check again").click()
     await expect(first).to_contain_text("Your site is connected")

@@ -53,8 +53,8 @@ async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, t
 async def imported(stores: Stores, tmp_path: Path, text: str) -> None:
     """As `fairgate event import` does it."""
     (tmp_path / "gala.yaml").write_text(text)
-    found, said = event_file.load(tmp_path / "gala.yaml")
-    await event_import.import_event(stores, found, source=said, by=STAFF)
+    found, loaded = event_file.load(tmp_path / "gala.yaml")
+    await event_import.import_event(stores, found, source=loaded, by=STAFF)
 
 
 async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Stores, tmp_path: Path) -> None:
@@ -111,12 +111,12 @@ sections:
 async def test_an_import_makes_seats_and_brings_their_price_up_to_the_file(
     stores: Stores, tmp_path: Path
 ) -> None:
-    told: list[str] = []
+    priced: list[str] = []
     whole = definition(tmp_path, YAML + SECTIONS)
     await event_import.import_event(
-        stores, whole, lambda section: told.append(section.ticket_type_id), by=STAFF
+        stores, whole, lambda section: priced.append(section.ticket_type_id), by=STAFF
     )
-    assert told == ["stalls", "circle"]
+    assert priced == ["stalls", "circle"]
     dearer = (YAML + SECTIONS).replace("price: 7000", "price: 8000")
     await event_import.import_event(stores, definition(tmp_path, dearer), by=STAFF)
     _, ticket_types = await events.event(stores, EventId("gala"))

@@ -81,8 +81,8 @@ async def test_the_last_tickets_go_to_exactly_as_many(pair: Site) -> None:
     async with pair.crowd(sale) as crowd:
         buyers = await asyncio.gather(*(crowd.buyer() for _ in range(CONTENDERS)))
         answers = await asyncio.gather(*(buyer.reserve("mine") for buyer in buyers))
-        told = Counter(f"{it.status_code} {it.json().get('code') or ''}".strip() for it in answers)
-        assert told == {"201": LAST_TICKETS, "409 sold_out": CONTENDERS - LAST_TICKETS}
+        outcomes = Counter(f"{it.status_code} {it.json().get('code') or ''}".strip() for it in answers)
+        assert outcomes == {"201": LAST_TICKETS, "409 sold_out": CONTENDERS - LAST_TICKETS}
         repeated = await asyncio.gather(*(buyer.reserve("mine") for buyer in buyers))
         assert [it.status_code for it in repeated] == [it.status_code for it in answers]
         assert all(it.headers["idempotent-replay"] == "true" for it in repeated if it.status_code == 201)

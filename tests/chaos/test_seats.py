@@ -37,9 +37,9 @@ async def test_two_hundred_before_fifty_seats_take_each_exactly_once(pair: Site)
     async with pair.crowd(sale) as crowd:
         buyers = await asyncio.gather(*(crowd.buyer() for _ in range(CONTENDERS)))
         answers = await asyncio.gather(*(it.reserve_body("mine", a_wish(n)) for n, it in enumerate(buyers)))
-        told = Counter(f"{it.status_code} {it.json().get('code') or ''}".strip() for it in answers)
-        assert told["201"] == len(PLACES)
-        assert told.keys() <= {"201", "409 seat_taken", "409 sold_out"}
+        outcomes = Counter(f"{it.status_code} {it.json().get('code') or ''}".strip() for it in answers)
+        assert outcomes["201"] == len(PLACES)
+        assert outcomes.keys() <= {"201", "409 seat_taken", "409 sold_out"}
         assert seats_of(answers) == Counter(PLACES)
         lost = [it.json() for it in answers if it.json().get("code") == "seat_taken"]
         assert all(set(it["seat_ids"]) <= set(PLACES) for it in lost)

@@ -24,10 +24,10 @@ KINDS = ("asgi", "wsgi", "php", *NODE)
 @asynccontextmanager
 async def shops(kind: str, fairgate: str, room: str, api_key: str) -> AsyncIterator[tuple[int, int]]:
     """The shop on two ports: with Fairgate away, newcomers wait at the first and pass at the second."""
-    said = {"url": fairgate, "room": room, "api_key": api_key, "recheck_s": RECHECK_S, "timeout_s": 10.0}
+    options = {"url": fairgate, "room": room, "api_key": api_key, "recheck_s": RECHECK_S, "timeout_s": 10.0}
     async with AsyncExitStack() as stack:
         if kind == "asgi":
-            gates = [AsgiGate(_asgi_shop, **said, fail_open=it) for it in (False, True)]
+            gates = [AsgiGate(_asgi_shop, **options, fail_open=it) for it in (False, True)]
             urls = [await stack.enter_async_context(serve_app(it)) for it in gates]
             for it in gates:
                 stack.push_async_callback(it.aclose)
@@ -35,7 +35,7 @@ async def shops(kind: str, fairgate: str, room: str, api_key: str) -> AsyncItera
             return
         if kind == "wsgi":
             ports = [
-                stack.enter_context(_served(WsgiGate(_wsgi_shop, **said, fail_open=it)))
+                stack.enter_context(_served(WsgiGate(_wsgi_shop, **options, fail_open=it)))
                 for it in (False, True)
             ]
             yield ports[0], ports[1]

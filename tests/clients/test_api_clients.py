@@ -77,8 +77,8 @@ async def test_typescript_does_the_same(product: Product, tmp_path: Path) -> Non
     compiled = await asyncio.create_subprocess_exec(
         TSC, "--outDir", tmp_path, cwd=CLIENTS / "typescript", stdout=asyncio.subprocess.PIPE
     )
-    told, _ = await compiled.communicate()
-    assert compiled.returncode == 0, told.decode()
+    output, _ = await compiled.communicate()
+    assert compiled.returncode == 0, output.decode()
     (tmp_path / "package.json").write_text('{"type": "module"}')
     await a_sale(product, "ts")
     sale = await asyncio.create_subprocess_exec(

@@ -222,12 +222,12 @@ async def _case(site: Site, case: dict[str, Any], kind: str) -> None:
 async def _held_against(
     site: Site, case: dict[str, Any], answer: httpx.Response, host: str, kind: str
 ) -> None:
-    path, told = case["path"], answer.headers
-    cookies = told.get_list("set-cookie")
+    path, headers = case["path"], answer.headers
+    cookies = headers.get_list("set-cookie")
     ours = [it for it in cookies if it.startswith(f"fairgate_pass_{site.room_id}=")]
     queue = f"{site.way.url}/rooms/{site.room_id}"
-    what = f"{answer.status_code} {dict(told)} {answer.text[:200]}"
-    assert "x-fairgate-end" not in told, what
+    what = f"{answer.status_code} {dict(headers)} {answer.text[:200]}"
+    assert "x-fairgate-end" not in headers, what
     if case.get("shop"):
         method = case.get("method", "GET")
         shown = "" if method == "HEAD" else f"Shop {method} {path}"
@@ -237,22 +237,22 @@ async def _held_against(
         assert bool(ours) is case["pass"], what
     if "queue" in case:
         assert answer.status_code == 302, what
-        found = urlsplit(told["location"])
+        found = urlsplit(headers["location"])
         assert f"{found.scheme}://{found.netloc}{found.path}" == queue, what
         wanted = [f"http://{host}{case['queue']}"] if case["queue"] else []
         assert parse_qs(found.query).get("return_to", []) == wanted, what
         assert "Shop" not in answer.text, what
     if case.get("refused"):
         assert code(answer)[0] == 401, what
-        assert answer.json()["queue_url"] == told["x-fairgate-queue"], what
-        assert told["x-fairgate-queue"].startswith(queue), what
+        assert answer.json()["queue_url"] == headers["x-fairgate-queue"], what
+        assert headers["x-fairgate-queue"].startswith(queue), what
     if case.get("in_line"):
         assert answer.status_code != 200, what
     if "goes" in case:
-        assert (answer.status_code, told["location"]) == (302, f"http://{host}{case['goes']}"), what
+        assert (answer.status_code, headers["location"]) == (302, f"http://{host}{case['goes']}"), what
     if "status" in case:
         assert answer.status_code == case["status"], what
-        assert told.get("retry-after") == "5", what
+        assert headers.get("retry-after") == "5", what
     if case.get("ends") and kind != "next":  # whose middleware cannot see a page's headers
         assert ours == [f"fairgate_pass_{site.room_id}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"], what
         over = await site.product.web.post(

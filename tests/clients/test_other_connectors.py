@@ -132,9 +132,9 @@ async def test_a_client_of_counters_gets_its_tokens(product: Product, http: http
     assert (await ann.staff("increment_serving_counter", increment_by=1)).json() == {"serving_num": 1}
     tokens = await ann.token()
     assert tokens.status_code == 200
-    said = await ann.verified(tokens.json())
-    assert (said["sub"], said["queue_position"]) == (ann.request_id, 1)
-    assert said["exp"] - said["iat"] == 600
+    claims = await ann.verified(tokens.json())
+    assert (claims["sub"], claims["queue_position"]) == (ann.request_id, 1)
+    assert claims["exp"] - claims["iat"] == 600
     assert 0 < tokens.json()["expires_in"] <= 600
     assert await ann.verified(tokens.json(), "id")
     again = await ann.token()

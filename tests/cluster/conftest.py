@@ -79,8 +79,8 @@ async def form(nodes: list[EmbeddedStore]) -> None:
         await clients[0].execute_command("CLUSTER MEET", "127.0.0.1", urlsplit(node.url).port)
 
     async def agreed() -> bool:
-        told = [await client.execute_command("CLUSTER INFO") for client in clients]
-        return all(info["cluster_state"] == "ok" and info["cluster_slots_ok"] == str(SLOTS) for info in told)
+        infos = [await client.execute_command("CLUSTER INFO") for client in clients]
+        return all(info["cluster_state"] == "ok" and info["cluster_slots_ok"] == str(SLOTS) for info in infos)
 
     await wait_until(agreed, "the cluster to form")
     for client in clients:

@@ -10,7 +10,7 @@ import pytest
 from app import cli
 from app.core.assurance.log_audit import Verdict
 from tests.core.assurance.test_fairness import FIFO, changed, export
-from tests.core.assurance.test_receipt_audit import kept
+from tests.core.assurance.test_receipt_audit import a_receipt
 
 
 def test_a_fair_log_is_0_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +49,7 @@ def test_a_receipt_is_checked_by_itself_and_with_a_saved_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine, log = tmp_path / "receipt.json", tmp_path / "log.json"
-    mine.write_bytes(msgspec.json.encode(kept()))
+    mine.write_bytes(msgspec.json.encode(a_receipt()))
     log.write_bytes(msgspec.json.encode(export(FIFO)))
     assert cli.run(["audit", str(mine)]) == cli.DONE
     out, _ = capsys.readouterr()
@@ -57,10 +57,10 @@ def test_a_receipt_is_checked_by_itself_and_with_a_saved_log(
     assert "add --url or --log" in out
     assert cli.run(["audit", str(mine), "--log", str(log)]) == cli.DONE
     assert "the log has this place, at leaf 10\n" in capsys.readouterr().out
-    mine.write_bytes(msgspec.json.encode(kept(queue_number=1)))
+    mine.write_bytes(msgspec.json.encode(a_receipt(queue_number=1)))
     assert cli.run(["audit", str(mine), "--log", str(log)]) == cli.FAILED
     assert "does not give this visitor the number 1" in capsys.readouterr().err
     log.write_bytes(msgspec.json.encode(export(changed(FIFO, "14 passed 5 v5 tickets"))))
-    mine.write_bytes(msgspec.json.encode(kept()))
+    mine.write_bytes(msgspec.json.encode(a_receipt()))
     assert cli.run(["audit", str(mine), "--log", str(log), "--json"]) == cli.FAILED
     assert msgspec.json.decode(capsys.readouterr().out)["log"]["fair"] is False

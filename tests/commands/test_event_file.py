@@ -60,7 +60,7 @@ def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         ("price: 5000", "price: -1", "line 9: ticket_types[0].price: must be at least 0"),
         ("    quantity: 5\n", "", "line 10: ticket_types[1].quantity: is required"),
@@ -95,10 +95,10 @@ def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, before: str, after: str, told: str) -> None:
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, before: str, after: str, expected: str) -> None:
     assert before in GOOD
     found = faults(tmp_path, GOOD.replace(before, after, 1))
-    assert [it for it in found if it.startswith(told)], found
+    assert [it for it in found if it.startswith(expected)], found
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines(tmp_
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "told"),
+    ("text", "name", "expected"),
     [
         ("", "gala.yaml", "line 1: must be an object, not null"),
         ("just words", "gala.yaml", "line 1: must be an object, not text"),
@@ -127,8 +127,8 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_lines(tmp_
         ("name: !!python/object/apply:os.getcwd []\n", "gala.yaml", "line 1: cannot be read"),
     ],
 )
-def test_a_file_that_is_no_event_at_all(tmp_path: Path, text: str, name: str, told: str) -> None:
-    assert any(it.startswith(told) for it in faults(tmp_path, text, name)), faults(tmp_path, text, name)
+def test_a_file_that_is_no_event_at_all(tmp_path: Path, text: str, name: str, expected: str) -> None:
+    assert any(it.startswith(expected) for it in faults(tmp_path, text, name)), faults(tmp_path, text, name)
 
 
 def test_a_key_twice_in_json_is_told_as_well(tmp_path: Path) -> None:

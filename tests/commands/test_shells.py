@@ -16,11 +16,11 @@ from tests.platform.outside import FAIRGATE
 
 
 def run(
-    *words: str, told: str = "", path: str | None = None, **settings: str
+    *words: str, typed: str = "", path: str | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **settings, **({"PATH": path} if path is not None else {})}
     command = [FAIRGATE, *words]
-    return subprocess.run(command, env=environment, input=told, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, timeout=60)
 
 
 def test_psql_is_opened_on_the_database(servers: Servers) -> None:
@@ -39,10 +39,10 @@ def test_commands_reach_redis_also_without_a_client_of_its_own(servers: Servers,
     assert run("redis-cli", "--", "PING", **settings).stdout.strip() == "PONG"
     ended = run("redis-cli", told=COMMANDS, path=str(tmp_path), **settings)
     assert ended.returncode == 0, ended.stderr
-    said = [it.strip() for it in ended.stdout.replace("redis> ", "").splitlines()]
-    assert said[:4] == ["OK", "two words", "1", "(nil)"]
-    assert said[4].startswith("(error) unknown command")
-    assert said[5] == "(error) No closing quotation"
+    printed = [it.strip() for it in ended.stdout.replace("redis> ", "").splitlines()]
+    assert printed[:4] == ["OK", "two words", "1", "(nil)"]
+    assert printed[4].startswith("(error) unknown command")
+    assert printed[5] == "(error) No closing quotation"
     assert run("redis-cli", "--", "PING", path=str(tmp_path), **settings).stdout == "PONG\n"
 
 

@@ -142,8 +142,8 @@ async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
 async def test_the_document_tells_every_call_and_every_code(web: Web) -> None:
     document = (await web.get("/openapi.json")).json()
     assert document["openapi"] == "3.1.0"
-    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert told == {(it.method, it.path) for it in CALLS}
+    documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert documented == {(it.method, it.path) for it in CALLS}
     for call in CALLS:
         operation = document["paths"][call.path][call.method.lower()]
         errors = call.errors + (call.auth.errors if call.auth else ())

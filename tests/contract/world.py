@@ -209,9 +209,9 @@ class World:
 
     def _counted(self, call: Endpoint, event_id: str) -> tuple[Any, dict[str, Any]]:
         """Body and query of a call of AWS's Virtual Waiting Room."""
-        said = {"event_id": event_id, "request_id": self.ids["request_id"], "increment_by": 1}
+        document = {"event_id": event_id, "request_id": self.ids["request_id"], "increment_by": 1}
         body, query = [
-            {it.name: said[it.name] for it in msgspec.structs.fields(kind)}
+            {it.name: document[it.name] for it in msgspec.structs.fields(kind)}
             for kind in (call.body, call.query)
         ]
         return body or None, query

@@ -31,14 +31,14 @@ def heads_read(it: Export) -> set[str]:
     found = set()
     for statement in it.heads:
         try:
-            said = jwt.decode(statement, jwt.PyJWK(it.keys[0]), ["EdDSA"], audience="fairgate:log")
+            claims = jwt.decode(statement, jwt.PyJWK(it.keys[0]), ["EdDSA"], audience="fairgate:log")
         except jwt.PyJWTError:
             found.add("signature")
             continue
         leaves = [entry.encode() for entry in it.entries]
-        if said["size"] > len(leaves):
+        if claims["size"] > len(leaves):
             found.add("cut_off")
-        elif mth(leaves[: said["size"]]).hex() != said["root"]:
+        elif mth(leaves[: claims["size"]]).hex() != claims["root"]:
             found.add("rewritten")
     return found
 
@@ -59,13 +59,13 @@ def second_reader(it: Export) -> set[str]:
     if last - len(set(numbers)) != sum(count for count, _ in skips) or (skips and not in_parts):
         found.add("gap")
     found |= draw_read(rows)
-    gone = {
+    left_at = {
         int(row[2]): at for at, row in enumerate(rows) if row[1] in ("called", "left", "removed", "no_show")
     }
     first_gone = {
         int(row[2]): at
         for at, row in reversed(list(enumerate(rows)))
-        if int(row[2] if row[2].isdigit() else 0) in gone and row[1] in ("called", "left", "removed")
+        if int(row[2] if row[2].isdigit() else 0) in left_at and row[1] in ("called", "left", "removed")
     }
     passed = {int(row[2]): at for at, row in enumerate(rows) if row[1] == "passed"}
     for at, row in enumerate(rows):

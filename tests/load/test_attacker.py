@@ -27,10 +27,10 @@ def test_each_flood_has_a_rate() -> None:
 
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_a_flood_is_sent_from_one_address_and_its_answers_are_counted(flood: str) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        received.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(REFUSED)
         writer.close()
 
@@ -48,9 +48,9 @@ async def test_a_flood_is_sent_from_one_address_and_its_answers_are_counted(floo
         finally:
             stopping.set()
             await running
-    assert any(it.startswith(SENT[flood]) for it in heard)
+    assert any(it.startswith(SENT[flood]) for it in received)
     if flood != "resets":  # not an HTTP/1 request
-        assert all(b"X-Forwarded-For: 203.0.113.9\r\n" in it for it in heard)
+        assert all(b"X-Forwarded-For: 203.0.113.9\r\n" in it for it in received)
 
 
 async def test_a_server_that_does_nothing_takes_every_flood() -> None:
@@ -71,5 +71,11 @@ async def test_a_server_that_does_nothing_takes_every_flood() -> None:
             finally:
                 stopping.set()
                 await running
-            told = {"metrics": "404", "names": "404", "cycles": "404", "streams": "429", "resets": "closed"}
-            assert attacker.answers.keys() == ({told[flood]} if flood in told else set()), flood
+            statuses = {
+                "metrics": "404",
+                "names": "404",
+                "cycles": "404",
+                "streams": "429",
+                "resets": "closed",
+            }
+            assert attacker.answers.keys() == ({statuses[flood]} if flood in statuses else set()), flood

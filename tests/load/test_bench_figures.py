@@ -141,10 +141,10 @@ def test_only_whole_people_are_due() -> None:
 def test_the_report_names_figure_target_cost_ratio_and_verdict() -> None:
     run = a_run(joins=Verdict(oversold=["floor: rows hold 11 of 10"]))
     report.show(run.console, run, [a_row(), missing("nginx", "nginx missing; apt-get install nginx-light")])
-    said = run.console.export_text()
+    output = run.console.export_text()
     words = ("20,000", "≥ 25,000", "19,000 - 26,000", "web 100", "25% of join.lua", "floor: rows hold 11")
     for word in (*words, "not measured: nginx missing; apt-get install nginx-light", "NOT GOOD"):
-        assert word in said
+        assert word in output
     assert not run.good
 
 

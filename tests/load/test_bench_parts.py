@@ -42,20 +42,20 @@ class Counting:
                 self.seen[headers.get("Authorization", "") + body] += 1
                 number = len(self.heads)
                 status = "409 Conflict" if number % 3 == 0 else "201 Created"
-                said = json.dumps({"reservation_id": f"r{number}"}, separators=(",", ":"))
+                document = json.dumps({"reservation_id": f"r{number}"}, separators=(",", ":"))
                 echo = headers.get("X-Request-Id", "none")
                 writer.write(f"HTTP/1.1 {status}\r\nx-request-id: {echo}\r\n".encode())
-                writer.write(f"content-length: {len(said)}\r\n\r\n{said}".encode())
+                writer.write(f"content-length: {len(document)}\r\n\r\n{document}".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
 
 @asynccontextmanager
 async def counting() -> AsyncIterator[Counting]:
-    told, port = Counting(), free_port()
-    told.url = f"http://127.0.0.1:{port}"
-    async with await asyncio.start_server(told.answer, "127.0.0.1", port):
-        yield told
+    counting_server, port = Counting(), free_port()
+    counting_server.url = f"http://127.0.0.1:{port}"
+    async with await asyncio.start_server(counting_server.answer, "127.0.0.1", port):
+        yield counting_server
 
 
 def some_reservations(count: int) -> Requests:

@@ -20,12 +20,12 @@ def test_the_page_shows_the_table_of_these_costs() -> None:
 
 
 def test_the_page_names_every_cost_and_its_value() -> None:
-    said: dict[str, float] = {}
+    figures: dict[str, float] = {}
     costs = PAGE.split("## What one of each costs")[1].split("\n## ")[0]
     for names, values in re.findall(r"^\| (`.*?`) \| ([\d., ]+) \|", costs, re.MULTILINE):
         numbers = [float(it) for it in values.split(", ")]
-        said |= dict(zip(re.findall(r"`(\w+)`", names), numbers, strict=True))
-    assert {name: said.get(name) for name in asdict(Costs())} == asdict(Costs())
+        figures |= dict(zip(re.findall(r"`(\w+)`", names), numbers, strict=True))
+    assert {name: figures.get(name) for name in asdict(Costs())} == asdict(Costs())
 
 
 def test_a_crowd_costs_what_its_requests_cost() -> None:

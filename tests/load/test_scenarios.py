@@ -83,11 +83,11 @@ async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:
 
 async def test_a_host_alone_is_judged_from_outside(site: Site) -> None:
     sale = await site.open_sale(quantity=50)
-    told = ("--host", site.up.url, "--fans", "5", "--seconds", "15", "--scenario", "steady")
+    arguments = ("--host", site.up.url, "--fans", "5", "--seconds", "15", "--scenario", "steady")
     ended, refused, made = await asyncio.gather(
-        load(*told, "--room", sale.room_id),
-        load(*told),
-        load(*told, FAIRGATE_LOAD_TOKEN=site.staff_token),
+        load(*arguments, "--room", sale.room_id),
+        load(*arguments),
+        load(*arguments, FAIRGATE_LOAD_TOKEN=site.staff_token),
     )
     assert ended.code == 0, ended.out + ended.err
     assert "verdict from outside: good" in ended.out

@@ -182,10 +182,10 @@ async def test_shown_waits_come_true(redis: RedisClient) -> None:
 
 
 async def test_it_says_how_far_it_is() -> None:
-    told: list[str] = []
-    await simulate(a_sale(300, 600), told.append, every_s=0.0)
-    assert told[0].startswith("0 s into the sale: ")
-    assert told[-1].endswith("into the sale: 300 of 300 have arrived, 300 were called")
+    shown: list[str] = []
+    await simulate(a_sale(300, 600), shown.append, every_s=0.0)
+    assert shown[0].startswith("0 s into the sale: ")
+    assert shown[-1].endswith("into the sale: 300 of 300 have arrived, 300 were called")
 
 
 # --- what comes out ---------------------------------------------------------------------------------------

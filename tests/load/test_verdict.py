@@ -85,10 +85,10 @@ def test_no_shows_given_back_may_be_admitted_again_but_not_be_saved_up_above_the
 
 async def test_the_books_are_read_from_both_stores(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        told = await reserve_tickets(engine, await a_session(stores), "floor:2,balcony:1")
-    promised = [told.reservation_id, "never-made"]
+        reserved = await reserve_tickets(engine, await a_session(stores), "floor:2,balcony:1")
+    promised = [reserved.reservation_id, "never-made"]
     books = await read_books(stores, RoomId("hall"), EventId("gala"), promised)
-    assert books.rows.keys() == books.holds.keys() == {told.reservation_id}
+    assert books.rows.keys() == books.holds.keys() == {reserved.reservation_id}
     assert books.counters["floor"] == books.stock["floor"] == Count(10, 8, 2, 0)
     assert books.missing == {"never-made"}
     assert judge(replace(books, missing=frozenset())).good

@@ -82,9 +82,9 @@ async def test_who_was_heard_of_before_the_clock_was_set_back_is_not_there(store
 
 
 async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Stores, servers: Servers) -> None:
-    gone = await connect_postgres(servers.database_url, 2, 1)
-    gone.terminate()
-    found = await health.check(Stores(stores.redis, gone))
+    stopped = await connect_postgres(servers.database_url, 2, 1)
+    stopped.terminate()
+    found = await health.check(Stores(stores.redis, stopped))
     assert isinstance(found.postgres, Unreachable)
     assert isinstance(found.backlog, Unreachable)
     assert not isinstance(found.redis, Unreachable)

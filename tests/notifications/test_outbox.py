@@ -45,12 +45,12 @@ async def test_a_purchase_and_its_end_are_told_in_order(stores: Stores) -> None:
         await cancel(engine, reserved.reservation_id)
         while await relay(stores):
             pass
-    told = await streamed(stores)
-    of_reservation = [it for it in types(told) if it.startswith("reservation.")]
+    events = await streamed(stores)
+    of_reservation = [it for it in types(events) if it.startswith("reservation.")]
     assert of_reservation == ["reservation.held", "reservation.confirmed", "reservation.cancelled"]
-    of_payment = [it for it in types(told) if it.startswith("payment.")]
+    of_payment = [it for it in types(events) if it.startswith("payment.")]
     assert of_payment == ["payment.declined", "payment.succeeded", "payment.refunded"]
-    held = json.loads(told[0]["data"])
+    held = json.loads(events[0]["data"])
     assert (held["reservation_id"], held["event_id"], held["status"]) == (
         reserved.reservation_id,
         GALA,
@@ -58,11 +58,11 @@ async def test_a_purchase_and_its_end_are_told_in_order(stores: Stores) -> None:
     )
     assert (held["amount"], held["currency"]) == (10_000, "EUR")
     assert held["items"] == [{"price": 5000, "quantity": 2, "ticket_type_id": "floor"}]
-    assert told[0]["timestamp"].endswith("Z")
-    paid = next(json.loads(it["data"]) for it in told if it["type"] == "payment.succeeded")
+    assert events[0]["timestamp"].endswith("Z")
+    paid = next(json.loads(it["data"]) for it in events if it["type"] == "payment.succeeded")
     assert (paid["reservation_id"], paid["amount"]) == (reserved.reservation_id, 10_000)
     assert "token" not in paid
-    assert len({it["id"] for it in told}) == len(told)
+    assert len({it["id"] for it in events}) == len(events)
 
 
 async def test_a_batch_of_holds_is_one_row_and_a_notice_each(stores: Stores) -> None:
@@ -96,8 +96,8 @@ async def test_what_commits_late_is_not_skipped(stores: Stores) -> None:
             "UPDATE reservations SET status = 'cancelled' WHERE reservation_id = 'quick'"
         )
         assert await relay(stores) == 3  # its number is lower than the one just relayed
-        told = [json.loads(it["data"]) for it in await streamed(stores)]
-        assert "slow" not in {it["reservation_id"] for it in told if it["status"] == "cancelled"}
+        events = [json.loads(it["data"]) for it in await streamed(stores)]
+        assert "slow" not in {it["reservation_id"] for it in events if it["status"] == "cancelled"}
     assert await relay(stores) == 1
     assert json.loads((await streamed(stores))[-1]["data"])["reservation_id"] == "slow"
 
@@ -137,8 +137,8 @@ async def test_a_redis_that_lost_the_stream_gets_it_again(stores: Stores, lost: 
     if lost == "the end":
         await stores.redis.restore(KEYS.events, 0, saved)
     await relay(stores)
-    told = {json.loads(it["data"])["reservation_id"] for it in await streamed(stores)}
-    assert told == {"r1", "r2"}
+    published = {json.loads(it["data"])["reservation_id"] for it in await streamed(stores)}
+    assert published == {"r1", "r2"}
     assert await relay(stores) == 0
     assert await stores.postgres.fetchval("SELECT count(*) FROM deliveries") == 0
 
@@ -174,8 +174,8 @@ async def test_a_room_tells_what_becomes_of_it(stores: Stores) -> None:
     await change("open", 900, sold_out=True)
     await change("open", 900, sold_out=True)
     await relay(stores)
-    told = await streamed(stores)
-    assert types(told)[-6:] == [
+    events = await streamed(stores)
+    assert types(events)[-6:] == [
         "room.paused",
         "room.resumed",
         "room.closed",
@@ -183,7 +183,7 @@ async def test_a_room_tells_what_becomes_of_it(stores: Stores) -> None:
         "room.rate_changed",
         "room.sold_out",
     ]
-    rate = json.loads(told[-2]["data"])
+    rate = json.loads(events[-2]["data"])
     assert rate == {
         "room_id": HALL,
         "event_id": GALA,

@@ -109,8 +109,8 @@ async def test_whoever_registered_the_email_before_does_not_become_staff_with_it
 ) -> None:
     squatter = {"email": "boss@example.org", "name": "Mallory", "password": "mallory's own"}
     await web.post("/v1/users", squatter)
-    told = await create("--email", "boss@example.org", "--name", "The Boss")
-    assert told.out == "boss@example.org was user and is now admin, with the new password\n"
+    ended = await create("--email", "boss@example.org", "--name", "The Boss")
+    assert ended.out == "boss@example.org was user and is now admin, with the new password\n"
     refused = await web.post("/v1/login", {"email": "boss@example.org", "password": "mallory's own"})
     assert code(refused) == (401, "credential_invalid")
     boss = await logged_in(web, "boss@example.org")

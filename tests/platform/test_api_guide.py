@@ -67,11 +67,11 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
 
     prepare(data / "postgres")
     running = await up(data, command[3], **{command[1]: command[2]})
-    told, errors = await _bash(script.replace(ADDRESS, running.url), data)
+    output, errors = await _bash(script.replace(ADDRESS, running.url), data)
     await running.stop()
 
     for step in steps:
-        printed, found, told = told.partition(f"{END} {step.line}\n")
+        printed, found, output = output.partition(f"{END} {step.line}\n")
         assert found, f"api.md:{step.line} did not finish:\n{printed}\n{errors}"
         assert not step.differs(printed), f"{step.differs(printed)}\n{errors}"
     assert errors == ""

@@ -33,11 +33,11 @@ async def test_a_key_is_made_listed_and_revoked(
     assert revoked.code == 0, revoked.err
     assert code(await web.get("/v1/rooms/gala/settings", headers=key)) == (401, "credential_invalid")
     assert "revoked" in (await fairgate("api-key", "list", **there)).out
-    for wrong, told, exit_code in (
+    for wrong, message, exit_code in (
         (("--scope", "everything"), "--scope is one of", 2),
         (("--event", "none"), "there is no event none", 1),
         (("--network", "here"), "must be a network", 1),
     ):
         refused = await fairgate("api-key", "create", "--name", "x", *wrong, **there)
         assert (refused.code, len(refused.err.splitlines())) == (exit_code, 1), refused.err
-        assert told in refused.err
+        assert message in refused.err

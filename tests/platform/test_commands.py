@@ -82,7 +82,7 @@ async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("event_id: [", "concert.yaml"),
         (CONCERT.replace("price: 5000", "price: -1"), "price"),
@@ -91,12 +91,12 @@ async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
     ],
 )
 async def test_a_wrong_file_is_refused_naming_what_is_wrong(
-    run: Run, tmp_path: Path, text: str, said: str
+    run: Run, tmp_path: Path, text: str, message: str
 ) -> None:
     file = tmp_path / "concert.yaml"
     file.write_text(text)
     ended = await run("event", "import", str(file), code=1)
-    assert said in ended.err
+    assert message in ended.err
     several = "more)" in ended.err
     assert ended.out.count("line ") >= 2 if several else not ended.out
 

@@ -35,13 +35,13 @@ async def settings_of(run: Run, room: str) -> dict[str, Any]:
 async def test_a_room_is_made_run_by_hand_reset_and_deleted(run: Run, stores: Stores) -> None:
     assert (await run("room", "create", "shop", *SHOP, "--open")).out == "shop is open\n"
     assert "shop already" in (await run("room", "create", "shop", code=1)).err
-    for wrong, said, code in (
+    for wrong, message, code in (
         (("My Shop",), "ROOM must be", 2),
         (("twin", "colour=red"), "colour", 1),
         (("twin", "active_visitors_max=0"), "active_visitors_max", 1),
         (("twin", "name"), "key=value", 2),
     ):
-        assert said in (await run("room", "create", *wrong, code=code)).err
+        assert message in (await run("room", "create", *wrong, code=code)).err
     assert "site" in (await run("room", "list")).out
     shown = json.loads((await run("room", "show", "shop")).out)
     assert (shown["kind"], shown["settings"]["name"]) == ("site", "The shop")
@@ -75,8 +75,8 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
     assert (await run("room", "export", "shop")).out == yaml.read_text()
     assert (await run("room", "export", "shop", "--json")).out == as_json.read_text()
     yaml.write_text(yaml.read_text().replace("active_visitors_max: 2", "active_visitors_max: 500"))
-    told = (await run("room", "import", str(yaml), "--dry-run")).out
-    assert told == "  active_visitors_max: 2 -> 500\nroom shop would be changed\n"
+    output = (await run("room", "import", str(yaml), "--dry-run")).out
+    assert output == "  active_visitors_max: 2 -> 500\nroom shop would be changed\n"
     assert (await settings_of(run, "shop"))["active_visitors_max"] == 2
     assert (await run("room", "import", str(yaml))).out.endswith("room shop is changed\n")
     assert await settings_of(run, "shop") == before | {"active_visitors_max": 500}
@@ -90,7 +90,7 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said", "lines"),
+    ("text", "message", "lines"),
     [
         ("room_id: [", "cannot be read", 0),
         ("just words", "line 1", 0),
@@ -106,12 +106,12 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
     ],
 )
 async def test_a_wrong_file_is_refused_line_by_line(
-    run: Run, tmp_path: Path, text: str, said: str, lines: int
+    run: Run, tmp_path: Path, text: str, message: str, lines: int
 ) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(text)
     ended = await run("room", "import", str(file), code=1)
-    assert said in ended.err
+    assert message in ended.err
     assert "nothing was imported" in ended.err
     assert len(ended.out.splitlines()) == lines
 

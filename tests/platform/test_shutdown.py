@@ -52,7 +52,7 @@ async def web_process(
 
 
 @dataclass
-class Asking:
+class Client:
     """Sends requests to a web process as operators, proxies and visitors do."""
 
     http: httpx.AsyncClient
@@ -95,7 +95,7 @@ async def test_a_web_process_drains(
         web_process(server, tmp_path, FAIRGATE_SHUTDOWN_DELAY_S="600", **addresses) as (url, process),
         plain_client(url, timeout=PATIENCE_S) as http,
     ):
-        asking = Asking(http)
+        asking = Client(http)
         before = await wait_until(asking.readiness, "an answer")
         assert (before.json()["process"], before.headers.get("connection")) == ("ok", None)
         async with http.stream("GET", f"/v1/rooms/{ROOM}/events") as stream:

@@ -15,8 +15,8 @@ async def test_the_failures_are_told_on_an_installation_of_its_own_that_leaves_n
     ended = await fairgate("demo", "--story", "failures", TMPDIR=str(tmp_path))
     assert ended.code == 0, ended.out + ended.err
     assert re.search(r"(\d+) calls, each with the expected response\n$", ended.out)
-    told = set(re.findall(r"<- (\d{3} \w+)", ended.out))
-    assert told >= {
+    statuses = set(re.findall(r"<- (\d{3} \w+)", ended.out))
+    assert statuses >= {
         *("409 room_not_open", "404 event_not_found", "422 validation_failed", "409 seat_taken"),
         *("404 reservation_not_found", "402 payment_declined", "410 hold_expired", "410 no_show"),
         *("409 sold_out", "503 store_unavailable", "409 room_closed"),

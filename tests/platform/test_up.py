@@ -47,18 +47,18 @@ async def ready_again(installation: Up) -> None:
 async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) -> None:
     async with plain_client(installation.url, timeout=20) as client:
         assert (await client.get("/readyz")).status_code == 200
-    told = await addresses(installation.data)
-    assert list(told) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL", "OPS_URL", "WORKER_OPS_URL"]
-    async with Redis.from_url(told["REDIS_URL"]) as redis:
+    urls = await addresses(installation.data)
+    assert list(urls) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL", "OPS_URL", "WORKER_OPS_URL"]
+    async with Redis.from_url(urls["REDIS_URL"]) as redis:
         assert await redis.ping()
     async with plain_client(timeout=20) as client:
-        for url in (told["OPS_URL"], told["WORKER_OPS_URL"]):
+        for url in (urls["OPS_URL"], urls["WORKER_OPS_URL"]):
             scrape = (await client.get(f"{url}/metrics")).text
             assert "fairgate_stores_up 1.0" in scrape
             await check_metrics(scrape)
             assert (await client.get(f"{url}/readyz")).json()["worker"] == "ok"
             assert (await client.get(f"{url}/livez")).json() == {"status": "ok"}
-    connection = await asyncpg.connect(told["DATABASE_URL"])
+    connection = await asyncpg.connect(urls["DATABASE_URL"])
     assert await connection.fetchval("SELECT count(*) FROM rooms") is not None
     await connection.close()
 
@@ -85,8 +85,8 @@ def test_what_died_is_started_again_within_2_s() -> None:
 async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data: Path) -> None:
     prepare(data / "postgres")
     first = await up(data)
-    told = await addresses(data)
-    async with Redis.from_url(told["REDIS_URL"]) as redis:
+    urls = await addresses(data)
+    async with Redis.from_url(urls["REDIS_URL"]) as redis:
         await redis.set("kept", "yes", ex=600)
     secret = (data / "secret").read_text()
     await first.stop(signal.SIGINT)
@@ -100,8 +100,8 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
     second = await up(data, "--web", "2", "--workers", "2", FAIRGATE_CONFIG=str(config))
     again = await addresses(data)
     stores = ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
-    assert [again[it] for it in stores] == [told[it] for it in stores]
-    async with Redis.from_url(told["REDIS_URL"]) as redis:
+    assert [again[it] for it in stores] == [urls[it] for it in stores]
+    async with Redis.from_url(urls["REDIS_URL"]) as redis:
         assert await redis.get("kept") == b"yes"
     assert (data / "secret").read_text() == secret
     assert len(second.pids("fairgate web")) == len(second.pids("fairgate worker")) == 2
@@ -162,8 +162,8 @@ async def test_what_it_keeps_secret_is_readable_by_its_owner_alone(installation:
 async def test_statements_are_kept_where_the_database_is_our_own(installation: Up) -> None:
     for role in ("fairgate web", "fairgate worker"):
         (pid,) = installation.pids(role)
-        told = psutil.Process(pid).environ()
-        assert told["FAIRGATE_POSTGRES_STATEMENTS"] == "100", role
+        environment = psutil.Process(pid).environ()
+        assert environment["FAIRGATE_POSTGRES_STATEMENTS"] == "100", role
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a scheduling policy of Linux")
@@ -207,8 +207,8 @@ async def test_a_role_that_is_killed_again_and_again_comes_back_each_time(instal
 
 
 async def test_a_killed_valkey_answers_again_at_its_address(installation: Up) -> None:
-    told = await addresses(installation.data)
-    async with Redis.from_url(told["REDIS_URL"]) as redis:
+    urls = await addresses(installation.data)
+    async with Redis.from_url(urls["REDIS_URL"]) as redis:
         pid = int((await redis.info("server"))["process_id"])
         os.kill(pid, signal.SIGKILL)
 
@@ -223,13 +223,13 @@ async def test_a_killed_valkey_answers_again_at_its_address(installation: Up) ->
 
 
 async def test_a_killed_postgres_answers_again_at_its_address(installation: Up) -> None:
-    told = await addresses(installation.data)
+    urls = await addresses(installation.data)
     pid = int((installation.data / "postgres/data/postmaster.pid").read_text().splitlines()[0])
     os.kill(pid, signal.SIGKILL)
 
     async def answers() -> bool:
         try:
-            connection = await asyncpg.connect(told["DATABASE_URL"], timeout=15)
+            connection = await asyncpg.connect(urls["DATABASE_URL"], timeout=15)
         except (OSError, asyncpg.PostgresError):
             return False
         await connection.close()
@@ -243,8 +243,8 @@ async def test_a_killed_postgres_answers_again_at_its_address(installation: Up) 
 async def test_only_the_store_without_an_address_is_embedded(data: Path, redis_server_url: str) -> None:
     prepare(data / "postgres")
     running = await up(data, REDIS_URL=redis_server_url)
-    told = await addresses(data)
-    assert told["REDIS_URL"] == told["QUEUE_REDIS_URL"] == redis_server_url
+    urls = await addresses(data)
+    assert urls["REDIS_URL"] == urls["QUEUE_REDIS_URL"] == redis_server_url
     assert not (data / "valkey").exists()
     assert (data / "postgres").exists()
     await running.stop()

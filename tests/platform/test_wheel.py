@@ -116,20 +116,20 @@ def test_everything_of_ours_is_in_it(wheel: Path) -> None:
 
 def test_no_name_that_others_have_is_in_site_packages(home: Path, empty: Path) -> None:
     for name in PACKAGES[1:]:
-        told = subprocess.run(
+        result = subprocess.run(
             [str(home / "bin" / "python"), "-c", f"import {name.partition('/')[0]}"],
             cwd=str(empty),
             capture_output=True,
             text=True,
         )
-        assert "ModuleNotFoundError" in told.stderr, name
+        assert "ModuleNotFoundError" in result.stderr, name
 
 
 async def test_it_knows_its_version_and_commit(home: Path, empty: Path) -> None:
-    told = await fairgate("--version", program=str(home / "bin" / "fairgate"), cwd=str(empty))
-    assert told.code == 0
+    ended = await fairgate("--version", program=str(home / "bin" / "fairgate"), cwd=str(empty))
+    assert ended.code == 0
     commit = build().commit
-    assert re.fullmatch(rf"fairgate \d[\w.+]* \(commit {commit[:12]}(, modified)?\)\n", told.out), told.out
+    assert re.fullmatch(rf"fairgate \d[\w.+]* \(commit {commit[:12]}(, modified)?\)\n", ended.out), ended.out
 
 
 async def test_the_whole_product_starts_in_an_empty_folder(
@@ -148,13 +148,13 @@ async def test_the_whole_product_starts_in_an_empty_folder(
                 assert (await client.get(linked)).status_code == 200, linked
         german = await client.get("/rooms/demo", headers={"Accept-Language": "de"})
         assert '<html lang="de"' in german.text
-    for arguments, said in (
+    for arguments, message in (
         (("migrate", "up"), ""),
         (("check", "--all"), "they agree"),
         (("env",), "REDIS_URL="),
     ):
         ended = await fairgate(*arguments, "--data", str(data), program=program, cwd=str(empty))
-        assert (ended.code, said in ended.out) == (0, True), ended
+        assert (ended.code, message in ended.out) == (0, True), ended
     await running.stop()
     assert os.listdir(empty) == ["app"]
 

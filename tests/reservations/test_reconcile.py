@@ -127,8 +127,8 @@ async def test_what_is_not_safe_is_told_and_left(stores: Stores, drift: str) -> 
         assert (await reconcile.reconcile(stores, GALA, repair=True)).left
         after = await stores.postgres.fetch("SELECT held, sold, total FROM ticket_types ORDER BY name")
         assert after == before
-        told = metrics.DRIFT.labels("rows", "left")._value.get() > counted
-        assert told is not drift.startswith("sold")
+        was_counted = metrics.DRIFT.labels("rows", "left")._value.get() > counted
+        assert was_counted is not drift.startswith("sold")
 
 
 SEATS = {

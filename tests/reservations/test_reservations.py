@@ -60,15 +60,15 @@ async def test_a_reservation_is_in_postgres_before_it_is_told(stores: Stores) ->
         reserved = await reserve_tickets(engine, ann, "floor:2,balcony:1")
         assert await rows(stores) == {reserved.reservation_id: "held"}
         assert not reserved.replayed
-        told = reserved.reservation
-        assert told is not None
-        assert (told.amount, told.currency, told.status) == (13_000, "EUR", "held")
-        assert [(it.ticket_type_id, it.quantity, it.price) for it in told.items] == [
+        reservation = reserved.reservation
+        assert reservation is not None
+        assert (reservation.amount, reservation.currency, reservation.status) == (13_000, "EUR", "held")
+        assert [(it.ticket_type_id, it.quantity, it.price) for it in reservation.items] == [
             ("balcony", 1, 3000),
             ("floor", 2, 5000),
         ]
-        assert told.expires_at_ms - told.created_at_ms == 300_000
-        assert await get(engine, reserved.reservation_id) == told
+        assert reservation.expires_at_ms - reservation.created_at_ms == 300_000
+        assert await get(engine, reserved.reservation_id) == reservation
         assert await counters(stores) == (2, 0)
         assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
         assert await check(stores, GALA) == []

@@ -38,7 +38,7 @@ async def refused(attempt: asyncio.Future[Reserved]) -> Refusal | None:
     return None
 
 
-async def kept(stores: Stores) -> dict[str, str]:
+async def stored_seats(stores: Stores) -> dict[str, str]:
     """Map each seat_id to its reservation in Postgres."""
     found = await stores.postgres.fetch("SELECT seat_id, reservation_id FROM seat_holds")
     return {row["seat_id"]: row["reservation_id"] for row in found}
@@ -48,18 +48,20 @@ async def test_seats_are_in_postgres_before_they_are_told(stores: Stores) -> Non
     async with a_hall(stores) as engine:
         ann = await a_session(stores)
         reserved = await reserve_seats(engine, ann, B1, A2)
-        assert await kept(stores) == dict.fromkeys((A2, B1), reserved.reservation_id)
+        assert await stored_seats(stores) == dict.fromkeys((A2, B1), reserved.reservation_id)
         assert seats_in(reserved) == [A2, B1]
-        told = reserved.reservation
-        assert told is not None
-        assert [(it.ticket_type_id, it.quantity, it.price) for it in told.items] == [("stalls", 2, 7000)]
-        assert told.amount == 14_000
-        assert await get(engine, reserved.reservation_id) == told
+        reservation = reserved.reservation
+        assert reservation is not None
+        assert [(it.ticket_type_id, it.quantity, it.price) for it in reservation.items] == [
+            ("stalls", 2, 7000)
+        ]
+        assert reservation.amount == 14_000
+        assert await get(engine, reserved.reservation_id) == reservation
         assert await states(stores.redis, LIVE) == ALL_FREE | {"a": "fhfff", "b": "hffff"}
         assert await counters(stores, "stalls") == (2, 0)
         again = await reserve_seats(engine, ann, A2, B1, key=f"{B1}+{A2}")
         assert again.replayed
-        assert again.reservation == told
+        assert again.reservation == reservation
         with pytest.raises(IdempotencyKeyReused):
             await reserve_seats(engine, ann, A2, key=f"{B1}+{A2}")
         assert await check(stores, GALA) == []
@@ -94,7 +96,7 @@ async def test_a_crowd_gets_every_seat_and_none_twice(stores: Stores) -> None:
         )
         assert outcomes.keys() <= {type(None), SeatTaken, SoldOut}
         assert outcomes[type(None)] == 50
-        assert len(await kept(stores)) == 50
+        assert len(await stored_seats(stores)) == 50
         assert await check(stores, GALA) == []
 
 
@@ -143,7 +145,7 @@ async def test_seats_of_a_cancelled_and_of_an_expired_hold_are_free_again(stores
         await cancel(engine, given_up.reservation_id)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         assert await holds.expire_due(stores) == 1
-        assert await kept(stores) == {}
+        assert await stored_seats(stores) == {}
         assert await states(stores.redis, LIVE) == ALL_FREE
         assert await stock(stores.redis, "stalls", LIVE) == (15, 0, 0)
         assert await check(stores, GALA) == []
@@ -160,7 +162,7 @@ async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: S
         assert await check(stores, GALA) == []
         await cancel(engine, held.reservation_id)
         assert await states(stores.redis, LIVE) == ALL_FREE
-        assert await kept(stores) == {}
+        assert await stored_seats(stores) == {}
         assert await check(stores, GALA) == []
 
 
@@ -174,7 +176,7 @@ async def test_postgres_gives_a_seat_to_one_whatever_redis_says(stores: Stores) 
             await reserve_seats(engine, eve, A1, A2)
         assert taken.value.members["seat_ids"] == [A1]
         assert await rows(stores) == {first.reservation_id: "held"}
-        assert await kept(stores) == {A1: first.reservation_id}
+        assert await stored_seats(stores) == {A1: first.reservation_id}
         assert (await states(stores.redis, LIVE))["a"] == "hffff"  # not offered again
         assert seats_in(await reserve_best(engine, eve, 2)) == [A2, A3]
 
@@ -193,12 +195,12 @@ async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(
             "r1",
             "r2",
         }
-        assert await kept(stores) == {A1: "r1", A2: "r2", B1: "r2"}
+        assert await stored_seats(stores) == {A1: "r1", A2: "r2", B1: "r2"}
         assert await insert_holds(stores.postgres, origin, [hold("r1", A1)]) == set()
         for wrong in ([hold("r3", A3), hold("r4", A1)], [hold("r3", "stalls-a-9")]):
             with pytest.raises(Refused):
                 await insert_holds(stores.postgres, origin, wrong)
-        assert (await kept(stores)).keys() == {A1, A2, B1}
+        assert (await stored_seats(stores)).keys() == {A1, A2, B1}
         assert await counters(stores, "stalls") == (3, 0)
 
 

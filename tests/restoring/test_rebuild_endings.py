@@ -49,7 +49,7 @@ async def call(queues: Queues, count: int) -> None:
     await client.hset(KEYS.conf, "rate", 0)
 
 
-async def look(queues: Queues) -> None:
+async def tick_of_worker(queues: Queues) -> None:
     """What a worker does each second."""
     tick = await admit(queues.stores.redis, KEYS, limit=100)
     await keep_endings(queues.stores, ROOM, tick.status.now_ms)
@@ -100,7 +100,7 @@ ENDS: dict[End, str] = {
 }
 
 
-async def told(queues: Queues, known: PlaceClaims) -> set[str]:
+async def answers_of(queues: Queues, known: PlaceClaims) -> set[str]:
     """The answers of each call."""
     found: set[str] = {(await place(queues, ROOM, known))[0].state}
     for asked in (claim(queues, ROOM, known), queue.set_quantity(queues, ROOM, known, 1)):
@@ -116,11 +116,11 @@ async def test_a_turn_that_ended_stays_over(queues: Queues) -> None:
     await call(queues, len(ENDS))
     for end, known in zip(ENDS, called, strict=True):
         await end(queues, known)
-    await look(queues)
+    await tick_of_worker(queues)
     for _ in range(2):
         await wipe(queues)
         for word, known in zip(ENDS.values(), called, strict=True):
-            assert await told(queues, known) == {word}
+            assert await answers_of(queues, known) == {word}
     for known in called:
         assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
     found = [(await place(queues, ROOM, it))[0] for it in waits]
@@ -133,11 +133,11 @@ async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> N
     for known in (before, returned):
         await leave(queues, ROOM, known)
     newer = _token(*await join(queues, ROOM, Joining(returned.visitor_id, returned)))
-    await look(queues)
+    await tick_of_worker(queues)
     await wipe(queues)
     await leave(queues, ROOM, after)
     for known in (before, after):
-        assert await told(queues, known) == {"left"}
+        assert await answers_of(queues, known) == {"left"}
         assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
     found = [(await place(queues, ROOM, it))[0] for it in (newer, stays)]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 5), ("waiting", 4)]
@@ -169,7 +169,7 @@ async def test_a_place_taken_over_survives_what_became_of_a_later_place_of_ones_
     if callable(own_end):
         for known in own:
             await own_end(queues, known)
-        await look(queues)
+        await tick_of_worker(queues)
         await wipe(queues)
         for sender in senders:
             await place(queues, ROOM, sender)
@@ -181,16 +181,16 @@ async def test_a_place_taken_over_survives_what_became_of_a_later_place_of_ones_
     for _ in range(2):
         await wipe(queues)
         for sender, before, now in zip(senders, own, taken, strict=True):
-            assert await told(queues, sender) == {"left"}
-            assert not await told(queues, before) & {"waiting", "called", "active"}
+            assert await answers_of(queues, sender) == {"left"}
+            assert not await answers_of(queues, before) & {"waiting", "called", "active"}
             found = (await place(queues, ROOM, now))[0]
             assert (found.state in ("called", "waiting"), found.queue_number) == (True, now.queue_number)
     for known in taken:
         await leave(queues, ROOM, known)
-    await look(queues)
+    await tick_of_worker(queues)
     await wipe(queues)
     for token in (*taken, *own):
-        assert not await told(queues, token) & {"waiting", "called", "active"}
+        assert not await answers_of(queues, token) & {"waiting", "called", "active"}
 
 
 async def test_a_place_taken_over_ends_for_good(queues: Queues) -> None:
@@ -198,28 +198,28 @@ async def test_a_place_taken_over_ends_for_good(queues: Queues) -> None:
     await call(queues, 2 * len(ENDS))
     for known in own:
         await leave(queues, ROOM, known)
-    await look(queues)
+    await tick_of_worker(queues)
     for end, sender, known in zip(ENDS, senders, own, strict=True):
         await end(queues, await carried(queues, sender, known))
-    await look(queues)
+    await tick_of_worker(queues)
     await wipe(queues)
     for sender, known in zip(senders, own, strict=True):
         for token in (
             known,
             PlaceClaims(ROOM, known.visitor_id, sender.queue_number, known.epoch, quantity=2),
         ):
-            assert not await told(queues, token) & {"waiting", "called", "active"}
+            assert not await answers_of(queues, token) & {"waiting", "called", "active"}
 
 
 async def test_a_place_that_came_back_is_there_after_a_wipe(queues: Queues) -> None:
     ann, bob = await crowd(queues, 2)
     await leave(queues, ROOM, bob)
     away = await carried(queues, ann, bob)
-    await look(queues)
+    await tick_of_worker(queues)
     home = await carried(queues, away, ann)
-    await look(queues)
+    await tick_of_worker(queues)
     await wipe(queues)
-    assert await told(queues, away) == {"left"}
+    assert await answers_of(queues, away) == {"left"}
     assert (await place(queues, ROOM, home))[0].state == "waiting"
     assert home.queue_number == ann.queue_number
 
@@ -228,12 +228,12 @@ async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:
     queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, restore_window_s=0, admission_rate_per_minute=0)
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
-    await look(queues)
+    await tick_of_worker(queues)
     ann, bob = await crowd(queues, 2)
     await leave(queues, ROOM, ann)
-    await look(queues)
+    await tick_of_worker(queues)
     await wipe(queues)
-    await look(queues)
+    await tick_of_worker(queues)
     states = [(await place(queues, ROOM, it))[0].state for it in (ann, bob)]
     assert states == ["left", "prequeue"]
 

@@ -45,9 +45,9 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
         held = await reserve_tickets(engine, ann, "floor:2,balcony:1", key="held")
         sold = await reserve_tickets(engine, bob, "floor:1", key="sold")
-        gone = await reserve_tickets(engine, cem, "floor:3", key="gone")
+        lost = await reserve_tickets(engine, cem, "floor:3", key="gone")
         await confirm(engine, sold.reservation_id, Payment("card", "tok_ok"), "pay")
-        await cancel(engine, gone.reservation_id)
+        await cancel(engine, lost.reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance)
         before = [await stores.redis.hgetall(key) for key in keys]
 
@@ -60,7 +60,7 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
         for claims, key, items, first in (
             (ann, "held", "floor:2,balcony:1", held),
             (bob, "sold", "floor:1", sold),
-            (cem, "gone", "floor:3", gone),
+            (cem, "gone", "floor:3", lost),
         ):
             again = await reserve_tickets(engine, claims, items, key=key)  # although no session is back yet
             assert again.replayed

@@ -90,8 +90,8 @@ async def wait_until_sent(stores: Stores) -> None:
 
     async def none_left() -> bool:
         left = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"
-        told = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
-        return bool(await stores.postgres.fetchval(told) and await stores.postgres.fetchval(left))
+        published = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
+        return bool(await stores.postgres.fetchval(published) and await stores.postgres.fetchval(left))
 
     await wait_until(none_left, "the last mail")
 

@@ -40,8 +40,8 @@ async def test_a_key_does_what_its_role_may_until_it_is_revoked(web: Web) -> Non
         await web.get("/v1/keys", headers=bearer((await a_key(web, role="admin"))["key"]))
     ).status_code == 200
     for _ in range(2):
-        gone = await web.send("DELETE", f"/v1/keys/{made['key_id']}", headers=web.as_("admin", "boss"))
-        assert gone.status_code == 204
+        deleted = await web.send("DELETE", f"/v1/keys/{made['key_id']}", headers=web.as_("admin", "boss"))
+        assert deleted.status_code == 204
     assert code(await web.get("/v1/rooms/gala/stats", headers=key)) == (401, "credential_invalid")
     log = (await web.get("/v1/audit?kind=api_key", headers=web.as_("operator"))).text
     assert log.count('"action":"revoke"') == 1

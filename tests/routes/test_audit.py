@@ -175,7 +175,7 @@ async def count(web: Web) -> int:
     return found
 
 
-def told(found: list[Row]) -> tuple[tuple[str, str, str], ...]:
+def subjects(found: list[Row]) -> tuple[tuple[str, str, str], ...]:
     """What the rows are about."""
     return tuple((it["action"], it["kind"], it["id"]) for it in found)
 
@@ -197,7 +197,7 @@ async def test_every_call_of_staff_that_changes_something_is_in_the_log_once(web
         answer = await web.send(call.method, path, json=step.body, headers=headers)
         assert answer.status_code in (200, 201, 204), answer.text
         new = await rows(web, f"?per_page={await count(web) - before or 1}")
-        assert told(new) == expected(step, event_id), call.name
+        assert subjects(new) == expected(step, event_id), call.name
         for row in new:
             assert (row["who"], row["role"], row["request_id"]) == ("boss", "admin", f"asked-{call.name}")
             assert (row["before"] is None) == (row["action"] in ("create", "remove", "advance")), call.name
@@ -220,7 +220,7 @@ async def test_the_forms_of_the_console_are_in_the_log(web: Web) -> None:
         answer = await web.send("POST", path, data=step.body, headers=await web.staff("operator", "ann"))
         assert answer.status_code == 303, answer.text
         new = await rows(web, f"?per_page={await count(web) - before or 1}")
-        assert told(new) == expected(step, event_id)
+        assert subjects(new) == expected(step, event_id)
         assert (new[0]["who"], new[0]["role"]) == ("ann", "operator")
         assert new[0]["request_id"]
 
@@ -248,7 +248,7 @@ async def test_nothing_is_told_that_is_secret(web: Web) -> None:
 async def test_the_log_is_asked_by_thing_by_person_and_by_time(web: Web) -> None:
     await web.event(opened=False)
     await web.room("hall", opened=True)
-    assert told(await rows(web, "?kind=room&id=hall")) == (
+    assert subjects(await rows(web, "?kind=room&id=hall")) == (
         ("open", "room", "hall"),
         ("create", "room", "hall"),
     )
@@ -256,7 +256,7 @@ async def test_the_log_is_asked_by_thing_by_person_and_by_time(web: Web) -> None
     assert await rows(web, "?who=nobody") == []
     middle = (await rows(web, "?kind=event"))[0]["changed_at"]
     earlier, later = await rows(web, f"?to={middle}"), await rows(web, f"?from={middle}")
-    assert told(later)[-1] == told(earlier)[0] == ("create", "event", "gala")
+    assert subjects(later)[-1] == subjects(earlier)[0] == ("create", "event", "gala")
     assert len(earlier) + len(later) == len(await rows(web)) + 1
     page = await web.get("/v1/audit?per_page=2&page=2", headers=web.as_("operator"))
     assert [page.json()[it] for it in ("total", "page", "per_page")] == [5, 2, 2]

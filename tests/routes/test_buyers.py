@@ -28,9 +28,9 @@ async def test_a_sale_asks_who_buys_and_keeps_what_is_said(
     assert (await web.get(f"{path}/buyer", headers=place)).json()["email"] == ""
     paid = await pay(web, path, place, payment=CARD["payment"], buyer=ANN)
     assert paid.json()["status"] == "confirmed", paid.text
-    said = (await web.get(f"{path}/buyer", headers=web.as_("operator"))).json()
-    assert (said["email"], said["name"], said["locale"]) == ("ann@example.org", "Ann", "de")
-    assert said["terms_at"]
+    buyer = (await web.get(f"{path}/buyer", headers=web.as_("operator"))).json()
+    assert (buyer["email"], buyer["name"], buyer["locale"]) == ("ann@example.org", "Ann", "de")
+    assert buyer["terms_at"]
     changed = await web.send(
         "PUT", f"{path}/buyer", json={"email": "a@example.org", "terms": True}, headers=place
     )

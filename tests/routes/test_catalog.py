@@ -87,8 +87,8 @@ async def test_an_event_is_changed_and_deleted(web: Web) -> None:
     assert (await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))).status_code == 204
     for path in ("/v1/events/gala", "/v1/rooms/gala"):
         assert (await web.get(path)).status_code == 404
-    gone = await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))
-    assert code(gone) == (404, "event_not_found")
+    deleted = await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))
+    assert code(deleted) == (404, "event_not_found")
 
 
 async def test_an_event_with_reservations_stays(web: Web, worker: object) -> None:

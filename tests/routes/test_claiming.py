@@ -93,10 +93,10 @@ async def test_not_claiming_in_time_is_a_no_show(web: Web, worker: object) -> No
     await web.room(claim_window_s=2)
     token = bearer((await web.join("hall"))["place_token"])
 
-    async def gone() -> bool:
+    async def has_ended() -> bool:
         return bool((await web.get("/v1/rooms/hall/places/me", headers=token)).json()["state"] == "no_show")
 
-    await wait_until(gone, "the end of the claim window")
+    await wait_until(has_ended, "the end of the claim window")
     assert code(await web.post(CLAIM, headers=token)) == (410, "no_show")
 
 

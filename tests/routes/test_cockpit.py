@@ -140,11 +140,11 @@ async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) ->
     redis: Any = web.app.stores.redis
     assert 0 < await redis.ttl(RoomKeys(HALL).samples) <= 900
     assert not await redis.exists(RoomKeys(RoomId("quiet")).samples)
-    told = (await web.get("/v1/rooms/hall/history?range=5m", headers=web.as_("operator"))).json()
-    assert (told["step_s"], [it["waiting"] for it in told["points"]]) == (1, [5] * len(found))
+    answer = (await web.get("/v1/rooms/hall/history?range=5m", headers=web.as_("operator"))).json()
+    assert (answer["step_s"], [it["waiting"] for it in answer["points"]]) == (1, [5] * len(found))
     for wanted in ("1h", "sale"):
-        told = (await web.get(f"/v1/rooms/hall/history?range={wanted}", headers=web.as_("operator"))).json()
-        assert told["points"] == []  # no step has ended
+        answer = (await web.get(f"/v1/rooms/hall/history?range={wanted}", headers=web.as_("operator"))).json()
+        assert answer["points"] == []  # no step has ended
     wrong = await web.get("/v1/rooms/hall/history?range=1y", headers=web.as_("operator"))
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "range")
 
@@ -166,8 +166,8 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
         await web.post(f"{HERE}/state", data={"step": "pause"}, headers=staff)
         async with asyncio.timeout(PATIENCE_S):
             async for document in documents:
-                told = msgspec.json.decode(document)
-                if told["state"] == "paused" and told["workers"] == 1 and told["changes"][0]["undoable"]:
+                event = msgspec.json.decode(document)
+                if event["state"] == "paused" and event["workers"] == 1 and event["changes"][0]["undoable"]:
                     break
         await documents.aclose()  # type: ignore[attr-defined]
     assert feeds._rooms == {}  # nobody watches, so nothing is read any more

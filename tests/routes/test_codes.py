@@ -138,8 +138,8 @@ async def test_codes_are_made_listed_and_switched_by_api(web: Web, worker: Worke
     assert file.text.splitlines() == ["code,used,uses,state", "FANS,1,1,off"]
     switched = await web.send("PATCH", one, json={"active": False}, headers=admin)
     assert (switched.json()["active"], (await web.get(one, headers=operator)).json()["used"]) == (False, 1)
-    gone = await web.send("PATCH", f"{one}/uses/NONE", json={"active": False}, headers=admin)
-    assert code(gone) == (404, "codes_not_found")
+    missing = await web.send("PATCH", f"{one}/uses/NONE", json={"active": False}, headers=admin)
+    assert code(missing) == (404, "codes_not_found")
     assert await actions(web, "codes") == ["change", "change", "create", "create"]
 
 

@@ -118,9 +118,9 @@ async def test_the_navigation_leads_to_pages_there_are(web: Web) -> None:
 
 
 async def test_a_refusal_is_a_page_of_the_console(web: Web) -> None:
-    gone = await web.get("/admin/rooms/nowhere", headers=await web.staff())
-    assert gone.status_code == 404
-    assert 'aria-label="Console"' in gone.text
+    missing = await web.get("/admin/rooms/nowhere", headers=await web.staff())
+    assert missing.status_code == 404
+    assert 'aria-label="Console"' in missing.text
 
 
 async def test_signing_in_leads_back_only_to_the_console(web: Web) -> None:

@@ -122,9 +122,9 @@ async def test_a_webhook_is_made_once_shown_once_replayed_and_deleted(web: Web) 
     one = await sent(web, f"{path}/replay", boss, **fields)
     assert (one.status_code, one.headers["location"]) == (303, path)
     assert await web.app.stores.postgres.fetchval("SELECT attempts FROM deliveries") == 0
-    gone = await sent(web, f"{path}/replay", boss, number="999999", ordinal="1")
-    assert gone.status_code == 409
-    assert "not kept any more" in gone.text
+    missing = await sent(web, f"{path}/replay", boss, number="999999", ordinal="1")
+    assert missing.status_code == 409
+    assert "not kept any more" in missing.text
     assert (await sent(web, f"{path}/replay", boss, number="x", ordinal="1")).status_code == 422
     assert (await sent(web, f"{path}/replay", boss)).status_code == 303
     assert (await sent(web, f"{path}/delete", boss)).headers["location"] == "/admin/webhooks"

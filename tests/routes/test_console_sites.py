@@ -123,8 +123,8 @@ async def test_the_settings_are_saved_whole_or_not_at_all(web: Web) -> None:
     found = await settings_of(web, "shop")
     assert (found["gate_mode"], found["session_ttl_s"], found["session_max_s"]) == ("queue_all", 900, None)
     assert found["allowed_return_hosts"] == ["a.example", "b.example:8443"]
-    told = [{name: it for name, it in rule.items() if it} for rule in found["bypass"]]
-    assert told == [{"path_prefix": "/health"}, {"header": "X-A", "value": "b"}]
+    rules = [{name: it for name, it in rule.items() if it} for rule in found["bypass"]]
+    assert rules == [{"path_prefix": "/health"}, {"header": "X-A", "value": "b"}]
     form = fields_of(await page(web, path))
     for field, change in (
         ("session_ttl_s", {"session_ttl_s": "soon"}),
@@ -196,8 +196,8 @@ async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
     assert (pushed.status_code, 'id="url-wrong"' in pushed.text) == (422, True)
     assert (await sent(web, f"{path}/remove", {})).status_code == 303
     assert (await sent(web, f"{path}/push", {"url": "https://shop.example/"})).status_code == 404
-    told = [it["action"] for it in await rows(web, "?kind=knownuser&id=shop")]
-    assert told == ["delete", "change", "create"]
+    actions = [it["action"] for it in await rows(web, "?kind=knownuser&id=shop")]
+    assert actions == ["delete", "change", "create"]
 
 
 async def test_the_cockpit_of_a_site_shows_what_happens_at_its_gate(web: Web) -> None:
@@ -207,8 +207,8 @@ async def test_the_cockpit_of_a_site_shows_what_happens_at_its_gate(web: Web) ->
     assert "Waiting for the first request from your site" in waiting
     assert "none yet" in await page(web, "/admin/rooms/shop")
     for path in ("/", "/", "/healthz", "/healthz"):
-        told = {"X-Original-URL": f"https://shop.example{path}", "Accept": "text/html"}
-        await web.get("/v1/rooms/shop/gate", headers=told)
+        headers = {"X-Original-URL": f"https://shop.example{path}", "Accept": "text/html"}
+        await web.get("/v1/rooms/shop/gate", headers=headers)
     assert "Your site is connected" in await page(web, "/admin/rooms/shop/connect")
     live = await page(web, "/admin/rooms/shop")
     shown = dict(re.findall(r'data-figure="(gate_\w+)">([^<]*)<', live))
@@ -236,9 +236,9 @@ async def test_visitors_are_let_in_by_hand_once_for_each_form(web: Web) -> None:
     assert (await web.app.status_board.read(RoomId("shop"))).status.called == 2
     form = fields_of(await page(web, "/admin/rooms/shop"))
     last = await sent(web, path, form | {"count": "10"})
-    told = await page(web, last.headers["location"])
-    assert "1 visitor was called: nobody else is waiting." in told
-    assert "let 1 in by hand" in told
+    text = await page(web, last.headers["location"])
+    assert "1 visitor was called: nobody else is waiting." in text
+    assert "let 1 in by hand" in text
     for count in ("", "0", "-1", "2,001", "all"):
         refused = await sent(web, path, {"count": count})
         assert (refused.status_code, "from 1 to 2,000" in refused.text) == (422, True), count
@@ -256,14 +256,14 @@ async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: 
     assert (await web.join("shop"))["queue_number"] == 1
     kept = await sent(web, "/admin/rooms/shop/delete", {})  # from a page loaded when the room was empty
     assert (kept.status_code, "1 wait in this room" in kept.text) == (409, True)
-    gone = await sent(web, "/admin/rooms/shop/delete", {"force": "1"})
-    assert "The room shop is deleted." in await page(web, gone.headers["location"])
+    deleted = await sent(web, "/admin/rooms/shop/delete", {"force": "1"})
+    assert "The room shop is deleted." in await page(web, deleted.headers["location"])
     assert (await web.get("/v1/rooms/shop")).status_code == 404
     await web.event("gala")
     sold = await sent(web, "/admin/rooms/gala/delete", {"force": "1"})
     assert (sold.status_code, "delete the event" in sold.text) == (409, True)
-    told = [it["action"] for it in await rows(web, "?kind=room&id=shop")]
-    assert told[:2] == ["delete", "reset"]
+    actions = [it["action"] for it in await rows(web, "?kind=room&id=shop")]
+    assert actions[:2] == ["delete", "reset"]
 
 
 async def test_the_site_sets_the_pace_and_says_why(web: Web) -> None:

@@ -70,7 +70,7 @@ async def test_the_way_to_the_queue_page_leads_to_the_shop_alone(web: Web) -> No
 async def test_the_shop_says_where_a_visitor_is_if_it_is_a_proxy_of_ours(
     stores: Stores, settings: Settings
 ) -> None:
-    for trusted, told in (["127.0.0.1"], "203.0.113.9"), ([], "127.0.0.1"):
+    for trusted, expected in (["127.0.0.1"], "203.0.113.9"), ([], "127.0.0.1"):
         changed = settings.model_copy(update={"rate_limits": True, "trusted_proxies": trusted})
         async with served(changed) as web:
             if trusted:
@@ -78,4 +78,4 @@ async def test_the_shop_says_where_a_visitor_is_if_it_is_a_proxy_of_ours(
             made = result(await web.post(API, {"ip": "203.0.113.9"}, headers=SDK))["token"]
             found = web.app.places.read_request_id(ROOM, made.removeprefix("tok1"))
             assert found is not None
-            assert found[0][22:] == web.app.places.network(ROOM, told)
+            assert found[0][22:] == web.app.places.network(ROOM, expected)

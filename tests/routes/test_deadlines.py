@@ -94,8 +94,8 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
             answers = await asyncio.gather(
                 *(dripped(url, method, path, every_s, cookie) for method, path in ALL)
             )
-            told = dict(zip(ALL, answers, strict=True))
-            for (_, path), status in told.items():
+            by_call = dict(zip(ALL, answers, strict=True))
+            for (_, path), status in by_call.items():
                 # Some are refused before anybody asks for their body; one needs no body.
                 assert path in UNREAD or status.split()[1] in (
                     "400",
@@ -111,7 +111,7 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
                     status,
                 )
             assert sum(status.split()[1] == "400" for status in answers) > len(TAKEN)
-            assert all(told[it].split()[1] == "400" for it in TAKEN)
+            assert all(by_call[it].split()[1] == "400" for it in TAKEN)
 
 
 async def test_a_body_that_comes_slowly_but_comes_is_taken(hasty: Web) -> None:
@@ -179,12 +179,12 @@ def broken(why: str) -> float:
 
 
 async def test_a_viewer_who_takes_nothing_is_given_up_when_there_is_more_to_tell() -> None:
-    stuck, told = asyncio.Event(), asyncio.Event()
+    stuck, cancelled = asyncio.Event(), asyncio.Event()
     streams: list[Stream] = []
     before = broken("reader")
 
     async def send(message: Message) -> None:
-        told.set()
+        cancelled.set()
         await stuck.wait()
 
     async def receive() -> Message:
@@ -201,7 +201,7 @@ async def test_a_viewer_who_takes_nothing_is_given_up_when_there_is_more_to_tell
             streams.remove(stream)
 
     following = asyncio.create_task(feed_stream(audience, receive, send, 0.0))
-    await told.wait()
+    await cancelled.wait()
     streams[0].send(part(b"comment"), needed=False)
     await following
     assert not streams

@@ -73,12 +73,12 @@ async def test_a_ticket_is_let_in_once_and_every_other_code_is_told_apart(web: W
     await web.event("matinee", name="Matinee")
     other, _ = await a_purchase(web, "matinee")
     elsewhere, _ = await codes_of(web, other)
-    gone, _ = await a_purchase(web)
-    cancelled, _ = await codes_of(web, gone)
-    await web.post(f"/v1/orders/{gone}/cancel", headers=web.as_("admin"))
-    told = await scan(web, ("s3", elsewhere, None), ("s4", cancelled, None), ("s5", "no ticket", None))
-    assert verdicts(told) == ["other_sale", "void", "unknown"]
-    assert told[0]["sale"] == "Matinee"
+    cancelled_order, _ = await a_purchase(web)
+    cancelled, _ = await codes_of(web, cancelled_order)
+    await web.post(f"/v1/orders/{cancelled_order}/cancel", headers=web.as_("admin"))
+    results = await scan(web, ("s3", elsewhere, None), ("s4", cancelled, None), ("s5", "no ticket", None))
+    assert verdicts(results) == ["other_sale", "void", "unknown"]
+    assert results[0]["sale"] == "Matinee"
     assert await counted(web) == (1, 2)
     assert two
 
@@ -91,10 +91,10 @@ async def test_of_devices_at_once_one_lets_the_holder_in(web: Web, codes: list[s
         scans = [(f"a{number}", one, None), (f"b{number}", two, None)]
         return await scan(web, *(scans if number % 2 else scans[::-1]), device=devices[number])
 
-    told = [it for results in await asyncio.gather(*map(at_gate, range(8))) for it in results]
-    assert sorted(verdicts(told)) == ["already"] * 14 + ["checked_in"] * 2
+    verdicts_ = [it for results in await asyncio.gather(*map(at_gate, range(8))) for it in results]
+    assert sorted(verdicts(verdicts_)) == ["already"] * 14 + ["checked_in"] * 2
     for name in "ab":
-        mine = [it for it in told if it["scan_id"].startswith(name)]
+        mine = [it for it in verdicts_ if it["scan_id"].startswith(name)]
         [winner] = [it for it in mine if it["verdict"] == "checked_in"]
         assert {it["first"]["device"] for it in mine} == {winner["first"]["device"]}
 
@@ -185,15 +185,15 @@ async def test_the_page_works_with_a_form_alone(web: Web, codes: list[str]) -> N
     page = (await web.get(DOOR, headers=ana)).headers
     assert page["permissions-policy"].startswith("camera=(self)")
     assert (await web.get("/admin", headers=ana)).headers["permissions-policy"].startswith("camera=()")
-    told = (await sent(web, DOOR, ana, code=codes[0])).text
-    assert "Checked in" in told
-    assert "Floor" in told
+    text = (await sent(web, DOOR, ana, code=codes[0])).text
+    assert "Checked in" in text
+    assert "Floor" in text
     again = (await sent(web, DOOR, ana, code=codes[0])).text
     assert re.search(
         r"Already checked in</p>\s*<p>at \d\d:\d\d \(Europe/Berlin\) by ana \(This page\)", again
     )
     assert (await sent(web, DOOR, ana, code=" ")).status_code == 422
-    undo = re.search(r'name="undo" value="(\w+)"', told)
+    undo = re.search(r'name="undo" value="(\w+)"', text)
     assert undo is not None
     assert "<b data-in>0</b>" in (await sent(web, DOOR, ana, undo=undo[1])).text
     assert "did not check anybody in" in (await sent(web, DOOR, ana, undo="s9")).text

@@ -80,7 +80,7 @@ async def test_what_follows_is_shown_before_anything_is_changed(web: Web) -> Non
     form |= {"starts_at": "2035-06-01T20:00", "have-0-price": "50", "have-0-quantity": "1.500"}
     page = html.unescape((await send(web, **form)).text)
     assert await event(web) == before
-    for said in (
+    for text in (
         "Nothing is changed yet: 3 changes to confirm",
         "<del>Thursday, 31 May 2035, 20:00 (Europe/Berlin)</del>",
         "<ins>Friday, 1 June 2035, 20:00 (Europe/Berlin)</ins>",
@@ -88,7 +88,7 @@ async def test_what_follows_is_shown_before_anything_is_changed(web: Web) -> Non
         "<del>€45.50</del>",
         "300 more go on sale at once.",
     ):
-        assert said in page, said
+        assert text in page, text
     assert (await send(web, **fields_in(page), do="save")).headers["location"] == f"{PAGE}?saved=1"
     after = await event(web)
     assert after["starts_at"] == "2035-06-01T18:00:00Z"
@@ -142,8 +142,8 @@ async def test_windows_and_more_time_to_pay_are_edited_by_the_clock_of_the_event
     assert backwards.status_code == 422, "it ends before it begins"
     form["have-0-sale_until"] = "2035-02-11T10:00"
     page = html.unescape((await send(web, **form)).text)
-    for said in ("4 changes to confirm", "Stalls: on sale until", "<ins>2 min</ins>", "<del>none</del>"):
-        assert said in page, said
+    for text in ("4 changes to confirm", "Stalls: on sale until", "<ins>2 min</ins>", "<del>none</del>"):
+        assert text in page, text
     assert (await send(web, **fields_in(page), do="save")).status_code == 303
     after = await event(web)
     assert after["hold_extend_s"] == 120

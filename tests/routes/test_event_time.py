@@ -26,9 +26,9 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("zone", "starts_at", "told"), TOLD)
+@pytest.mark.parametrize(("zone", "starts_at", "expected"), TOLD)
 async def test_pages_and_the_calendar_give_it_in_the_zone_of_the_event(
-    web: Web, worker: WorkerContext, zone: str, starts_at: str, told: str
+    web: Web, worker: WorkerContext, zone: str, starts_at: str, expected: str
 ) -> None:
     await web.event(starts_at=starts_at, timezone=zone)
     assert (await web.get("/v1/events/gala")).json()["timezone"] == zone
@@ -37,7 +37,7 @@ async def test_pages_and_the_calendar_give_it_in_the_zone_of_the_event(
     reservation = path.removeprefix("/v1")
     for page in ("/", "/rooms/gala", "/events/gala", "/reservations", reservation):
         text = (await web.get(page, headers=cookie)).text
-        assert f'data-zone="{zone}">{told}</time>' in text, page
+        assert f'data-zone="{zone}">{expected}</time>' in text, page
     file = (await web.get(f"{reservation}/calendar.ics", headers=cookie)).text
     calendar = Calendar.from_ical(file)
     [entry] = calendar.walk("VEVENT")
@@ -47,7 +47,7 @@ async def test_pages_and_the_calendar_give_it_in_the_zone_of_the_event(
     )
     assert row["event_timezone"] == zone
     assert datetime.fromisoformat(row["event_starts_at"]) == datetime.fromisoformat(starts_at)
-    assert row["event_starts_at"][11:16] in told
+    assert row["event_starts_at"][11:16] in expected
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row["created_at"])
     if zone != "UTC":
         assert f"TZID={zone}" in file

@@ -105,9 +105,9 @@ async def test_what_buyers_were_asked_is_in_the_files_and_with_their_orders(
     size = {"question_id": "size", "label": "=Size", "kind": "choice", "options": ["S", "-M"]}
     form = {"phone": "optional", "marketing": True, "terms_url": "https://example.org/t", "questions": [size]}
     await web.send("PUT", "/v1/events/gala/buyer-form", json=form, headers=web.as_("admin"))
-    said = {"phone": "+49 30 123456", "terms": True, "marketing": True, "answers": {"size": "-M"}}
+    answers = {"phone": "+49 30 123456", "terms": True, "marketing": True, "answers": {"size": "-M"}}
     path, place, _ = await held(web)
-    assert (await pay(web, path, place, payment=CARD["payment"], buyer=said)).status_code == 200
+    assert (await pay(web, path, place, payment=CARD["payment"], buyer=answers)).status_code == 200
     for name in ("tickets", "orders"):
         file = await exported(web, stores, settings, f"{name}.csv", event="gala")
         (row,) = lines(file)

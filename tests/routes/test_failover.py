@@ -103,8 +103,8 @@ async def ready(web: Web) -> dict[str, Any]:
     """The answer of /readyz."""
     answer: httpx.Response = await web.get("/readyz", headers=ops())
     assert answer.status_code in (200, 503)
-    told: dict[str, Any] = answer.json()
-    return told
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 async def all_are_kept(redis: Any) -> None:
@@ -168,8 +168,8 @@ async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp
                     await demoted.execute_command("REPLICAOF", "127.0.0.1", new.port)
 
                     async def unwritable() -> bool:
-                        told: str = (await ready(web))["redis"]
-                        return told.startswith("does not accept writes: READONLY")
+                        status: str = (await ready(web))["redis"]
+                        return status.startswith("does not accept writes: READONLY")
 
                     await wait_until(unwritable, "readiness to report it")
                     assert not await buyer.reserves()

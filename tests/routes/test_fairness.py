@@ -49,15 +49,15 @@ async def test_it_says_what_the_log_and_the_samples_say(web: Web) -> None:
     await web.send("PATCH", "/v1/rooms/hall", json={"admission_rate_per_minute": 90}, headers=operator)
     await web.post("/v1/rooms/hall/pause", headers=operator)
     await write(web.app.stores, HALL)
-    said = await text_of(web)
-    assert re.search(r"Joined 3 Called \d Took their turn 0 Missed their turn 0 Left by themselves 1 ", said)
-    assert "automatically 1 Queue paused 1" in said
+    text = await text_of(web)
+    assert re.search(r"Joined 3 Called \d Took their turn 0 Missed their turn 0 Left by themselves 1 ", text)
+    assert "automatically 1 Queue paused 1" in text
     seed = await web.app.stores.postgres.fetchval("SELECT seed FROM rooms")
-    assert seed.hex() in said  # the room is open, so the seed is public
+    assert seed.hex() in text  # the room is open, so the seed is public
     head = (await web.get("/v1/rooms/hall/log/head")).json()["head"]
-    assert f"Signed entries {head['size']} " in said
-    assert re.search(r"Root hash [0-9a-f]{64} ", said)
-    assert "fairgate audit hall --url http://fairgate.test" in said
+    assert f"Signed entries {head['size']} " in text
+    assert re.search(r"Root hash [0-9a-f]{64} ", text)
+    assert "fairgate audit hall --url http://fairgate.test" in text
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
@@ -114,9 +114,9 @@ async def test_shown_waits_are_held_against_the_real_ones(web: Web) -> None:
     kept = msgspec.structs.replace(START, pace=pace, ranges=ranges, generation=generation)
     steps = [msgspec.structs.replace(kept, at_ms=(ago // 60_000 + at) * 60_000) for at in range(1, 7)]
     await room_history.insert_steps(stores.postgres, [StoredStep(HALL, 60, Step(it, 60)) for it in steps])
-    said = await text_of(web)
-    assert "was enough for" in said
-    assert "the longer one for 100%" in said
+    text = await text_of(web)
+    assert "was enough for" in text
+    assert "the longer one for 100%" in text
 
 
 async def test_the_receipt_of_a_place_is_a_file_for_the_browser_that_has_it(web: Web) -> None:
@@ -129,7 +129,7 @@ async def test_the_receipt_of_a_place_is_a_file_for_the_browser_that_has_it(web:
     assert file.status_code == 200, file.text
     assert file.headers["content-disposition"] == 'attachment; filename="fairgate-receipt-hall.json"'
     assert file.headers["cache-control"].endswith("no-store")
-    said = file.json()["receipt"]
-    assert (said["visitor_id"], said["queue_number"]) == (answer.json()["visitor_id"], 1)
+    receipt = file.json()["receipt"]
+    assert (receipt["visitor_id"], receipt["queue_number"]) == (answer.json()["visitor_id"], 1)
     nobody = await web.get("/rooms/hall/receipt", headers=HTML)
     assert (nobody.status_code, nobody.headers["content-type"]) == (404, "text/html; charset=utf-8")

@@ -112,8 +112,11 @@ async def test_nobody_is_sent_elsewhere(web: Web) -> None:
         await web.get(GATE, headers=gate_headers(await handed_over(web, place, "https://shop.example/")))
     )
     for address in (it for it in ELSEWHERE if it and it.isprintable() and it.isascii()):
-        for told in ({"X-Original-URL": with_ticket(address, "t1.a.b")}, {"X-Original-URL": address}):
-            for headers in ({**HTML, **told}, {**HTML, **told, **inside}):
+        for request_headers in (
+            {"X-Original-URL": with_ticket(address, "t1.a.b")},
+            {"X-Original-URL": address},
+        ):
+            for headers in ({**HTML, **request_headers}, {**HTML, **request_headers, **inside}):
                 answer = await web.get(GATE, headers=headers)
                 goal = urlsplit(answer.headers.get("location", "http://fairgate.test/rooms/hall"))
                 assert (goal.netloc, goal.path, goal.query) == ("fairgate.test", "/rooms/hall", ""), address

@@ -37,26 +37,26 @@ async def previewed(web: Web, **described: Any) -> dict[str, Any]:
 
 async def at_the_gate(web: Web, **described: Any) -> httpx.Response:
     """The same request, as a proxy sends it to the gate."""
-    told = {
+    headers = {
         "X-Original-URL": described.get("url", PAGE),
         "X-Original-Method": described.get("method", "GET"),
         **HTML,
         **described.get("headers", {}),
     }
     if client := described.get("client"):
-        told["X-Forwarded-For"] = client
-    return await web.get(GATE, headers=told)
+        headers["X-Forwarded-For"] = client
+    return await web.get(GATE, headers=headers)
 
 
 async def held_together(web: Web, table: Table) -> None:
     """Compare both: the preview changes nothing, then the gate does what the preview stated."""
     for described, outcome, rule in table:
-        said = await previewed(web, **described)
-        assert (said["outcome"], said["decided_by"]) == (outcome, rule), described
-        assert said["steps"][-1]["rule"] == rule
+        preview = await previewed(web, **described)
+        assert (preview["outcome"], preview["decided_by"]) == (outcome, rule), described
+        assert preview["steps"][-1]["rule"] == rule
         answer = await at_the_gate(web, **described)
-        assert answer.status_code == said["status"], (described, said)
-        number = said["bypass_number"]
+        assert answer.status_code == preview["status"], (described, preview)
+        number = preview["bypass_number"]
         bypass = {"gate_mode": "gate_mode=off", "bypass": f"rule={number}"}.get(rule)
         assert answer.headers.get("X-Fairgate-Bypass") == bypass, described
         assert ("set-cookie" in answer.headers) is (outcome == "gets_pass"), described
@@ -65,9 +65,9 @@ async def held_together(web: Web, table: Table) -> None:
 def ticket(web: Web, visitor_id: str, number: int, **changes: Any) -> str:
     """The address to which a visitor returns with a ticket."""
     now_s = int(time.time())
-    said: dict[str, Any] = {"host": "shop.example", "exp": now_s + 60, "began": now_s, "room_id": "hall"}
-    said |= {"ticket_id": new_visitor_id(), "visitor_id": visitor_id, "queue_number": number} | changes
-    made = Ticket(*(said[name] for name in Ticket.__struct_fields__))
+    claims: dict[str, Any] = {"host": "shop.example", "exp": now_s + 60, "began": now_s, "room_id": "hall"}
+    claims |= {"ticket_id": new_visitor_id(), "visitor_id": visitor_id, "queue_number": number} | changes
+    made = Ticket(*(claims[name] for name in Ticket.__struct_fields__))
     return with_ticket(PAGE, web.app.handover.sign(made))
 
 

@@ -26,7 +26,7 @@ def signed(document: Any, message_id: str = "msg_1", age_s: int = 0) -> dict[str
     return {"content": body, "headers": gateway_headers(body, message_id, age_s)}
 
 
-def said(payment_id: str, kind: str = "payment.succeeded") -> dict[str, Any]:
+def gateway_message(payment_id: str, kind: str = "payment.succeeded") -> dict[str, Any]:
     return {"type": kind, "data": {"payment_id": payment_id}}
 
 
@@ -70,29 +70,29 @@ async def test_a_payment_is_confirmed_when_the_gateway_says_so(
     reservation_id, payment_id = sale
     await settle(stores, payment_id)
     for _ in range(2):
-        heard = await web.send("POST", PATH, **signed(said(payment_id)))
-        assert heard.status_code == 204, heard.text
+        answer = await web.send("POST", PATH, **signed(gateway_message(payment_id)))
+        assert answer.status_code == 204, answer.text
     assert await status(stores, reservation_id) == "confirmed"
     assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 1
 
 
 async def test_the_books_decide_and_not_the_message(web: Web, stores: Stores, sale: tuple[str, str]) -> None:
     reservation_id, payment_id = sale
-    early = await web.send("POST", PATH, **signed(said(payment_id)))
+    early = await web.send("POST", PATH, **signed(gateway_message(payment_id)))
     assert early.status_code == 204
     assert await status(stores, reservation_id) == "paying"  # pending in the books: never confirmed unpaid
     await settle(stores, payment_id, approved=False)
-    told = await web.send("POST", PATH, **signed(said(payment_id), "msg_2"))
-    assert told.status_code == 204
+    second = await web.send("POST", PATH, **signed(gateway_message(payment_id), "msg_2"))
+    assert second.status_code == 204
     assert await status(stores, reservation_id) == "held"
-    late = await web.send("POST", PATH, **signed(said(payment_id), "msg_3"))
+    late = await web.send("POST", PATH, **signed(gateway_message(payment_id), "msg_3"))
     assert late.status_code == 204
     assert await status(stores, reservation_id) == "held"
 
 
 async def test_a_copy_of_an_old_message_does_nothing(web: Web, stores: Stores, sale: tuple[str, str]) -> None:
     reservation_id, payment_id = sale
-    message = signed(said(payment_id))
+    message = signed(gateway_message(payment_id))
     assert (await web.send("POST", PATH, **message)).status_code == 204
     await settle(stores, payment_id)
     assert (await web.send("POST", PATH, **message)).status_code == 204
@@ -106,7 +106,7 @@ async def test_a_payment_after_the_hold_is_taken_while_tickets_are_left(
     await stores.postgres.execute("UPDATE reservations SET expires_at = now() - interval '1 second'")
     assert await holds.expire_due(stores) == 0
     await settle(stores, payment_id)
-    assert (await web.send("POST", PATH, **signed(said(payment_id)))).status_code == 204
+    assert (await web.send("POST", PATH, **signed(gateway_message(payment_id)))).status_code == 204
     assert await status(stores, reservation_id) == "confirmed"
 
 
@@ -115,17 +115,17 @@ async def test_and_given_back_when_none_is_left(web: Web, stores: Stores, sale: 
     await stores.postgres.execute("UPDATE ticket_types SET total = held + sold")
     await stores.postgres.execute("UPDATE reservations SET expires_at = now() - interval '1 second'")
     await settle(stores, payment_id)
-    assert (await web.send("POST", PATH, **signed(said(payment_id)))).status_code == 204
+    assert (await web.send("POST", PATH, **signed(gateway_message(payment_id)))).status_code == 204
     assert await status(stores, reservation_id) == "expired"
     assert await stores.postgres.fetchval("SELECT status FROM payments") == "refunded"
 
 
 async def test_what_is_forged_or_old_is_refused(web: Web) -> None:
-    good = signed(said("p1"))
+    good = signed(gateway_message("p1"))
     refused = [
-        signed(said("p1"), age_s=400),
-        signed(said("p1"), age_s=-400),
-        {**good, "content": json.dumps(said("p2"))},
+        signed(gateway_message("p1"), age_s=400),
+        signed(gateway_message("p1"), age_s=-400),
+        {**good, "content": json.dumps(gateway_message("p2"))},
         {**good, "headers": {**good["headers"], "webhook-id": "msg_2"}},
         {**good, "headers": {**good["headers"], "webhook-signature": "v1,AAAA"}},
         {**good, "headers": {**good["headers"], "webhook-signature": "nonsense"}},
@@ -154,9 +154,9 @@ async def test_what_does_not_concern_us_is_taken_and_changes_nothing(
     await settle(stores, payment_id)
     for number, message in enumerate(
         (
-            said(payment_id, "payment.disputed"),
-            said("not-one-of-ours"),
-            said("not-one-of-ours") | {"livemode": True},
+            gateway_message(payment_id, "payment.disputed"),
+            gateway_message("not-one-of-ours"),
+            gateway_message("not-one-of-ours") | {"livemode": True},
             {"type": "customer.created", "data": ["anything", 7]},
             {"type": "ping"},
         )
@@ -170,6 +170,6 @@ async def test_what_does_not_concern_us_is_taken_and_changes_nothing(
 
 
 async def test_without_a_secret_nothing_is_believed(web: Web, settings: Settings) -> None:
-    request = signed(said("p1"))
+    request = signed(gateway_message("p1"))
     async with served(settings.model_copy(update={"payment_webhook_secret": SecretStr("")})) as other:
         assert code(await other.send("POST", PATH, **request)) == (401, "credential_invalid")

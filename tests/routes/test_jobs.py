@@ -136,11 +136,11 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
         other: "confirmed",
     }
 
-    async def paid_back() -> bool:
+    async def refunded() -> bool:
         found = await stores.postgres.fetch("SELECT reservation_id FROM payments WHERE status = 'refunded'")
         return sorted(row[0] for row in found) == sorted(rest)
 
-    await wait_until(paid_back, "the refunds")
+    await wait_until(refunded, "the refunds")
     assert await actions(web, "reservation") == ["cancel"] * 3
     assert "Staff: cancel" in await shown(web, f"/admin/orders/{held}", boss)
     await stores.postgres.execute(SET_STATUS, stuck, "confirmed")

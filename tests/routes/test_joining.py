@@ -53,14 +53,14 @@ async def test_cookies_are_secure_where_the_browser_speaks_tls(settings: Setting
 
 
 @pytest.mark.parametrize(
-    ("told", "secure"), [("HTTPS, http", True), ("https,http", True), ("http, https", False), ("", False)]
+    ("expected", "secure"), [("HTTPS, http", True), ("https,http", True), ("http, https", False), ("", False)]
 )
 async def test_the_first_proxy_on_the_way_says_what_the_browser_speaks(
-    settings: Settings, told: str, secure: bool
+    settings: Settings, expected: str, secure: bool
 ) -> None:
     async with served(settings.model_copy(update={"trusted_proxies": ["127.0.0.0/8"]})) as web:
         await web.room()
-        joined = await web.post("/v1/rooms/hall/places", headers={"X-Forwarded-Proto": told})
+        joined = await web.post("/v1/rooms/hall/places", headers={"X-Forwarded-Proto": expected})
         assert ("; Secure" in joined.headers["set-cookie"]) == secure
 
 

@@ -11,7 +11,7 @@ from tests.routes.conftest import Web, code
 JSON = {"Accept": "application/json"}
 
 
-def told(answer: httpx.Response) -> dict[str, Any]:
+def document_of(answer: httpx.Response) -> dict[str, Any]:
     """The document of a response that must not be cached."""
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
     found: dict[str, Any] = answer.json()["cfWaitingRoom"]
@@ -28,7 +28,7 @@ async def test_asking_is_joining_for_an_app_alone(web: Web) -> None:
     await web.room(admission_rate_per_minute=0, target_url="https://shop.example/")
     path = "/rooms/hall"
     first = await web.get(path, headers=JSON)
-    assert told(first)["inWaitingRoom"]
+    assert document_of(first)["inWaitingRoom"]
     again = await web.get(path, headers=cookie(first))
     assert cookie(again) == cookie(first)
     for headers in (
@@ -41,7 +41,7 @@ async def test_asking_is_joining_for_an_app_alone(web: Web) -> None:
     await web.send("HEAD", path, headers=JSON)
     assert (await web.join("hall"))["queue_number"] == 2
     evil = await web.get(f"{path}?return_to=https%3A%2F%2Fevil.example%2F", headers=cookie(first))
-    assert told(evil)["inWaitingRoom"]
+    assert document_of(evil)["inWaitingRoom"]
     for address, refused in (("/rooms/nowhere", (404, "room_not_found")), ("/rooms/%00", (404, "not_found"))):
         assert code(await web.get(address, headers=JSON)) == refused
 
@@ -62,19 +62,19 @@ async def test_in_a_sale_of_ours_it_ends_with_a_booking_token(web: Web) -> None:
     for _ in range(3):
         answer = await web.get("/rooms/gala", headers=headers)
         headers = cookie(answer)
-    assert not told(answer)["inWaitingRoom"]
+    assert not document_of(answer)["inWaitingRoom"]
     assert "fairgate_booking_gala=" in headers["Cookie"]
 
 
 async def test_what_it_is_told_of_a_room_that_takes_nobody(web: Web) -> None:
     later = {"prequeue_at": "2035-01-01T00:00:00Z", "opens_at": "2035-01-01T01:00:00Z"}
     await web.room(opened=False, **later)
-    early = told(await web.get("/rooms/hall", headers=JSON))
+    early = document_of(await web.get("/rooms/hall", headers=JSON))
     assert (early["isEventActive"], early["isEventPrequeueing"], early["queueAll"]) == (True, True, True)
     assert early["timeUntilEventStart"] > 1_000_000
     assert early["timeUntilEventStartFormatted"].endswith(" minutes")
     await web.room("over")
     await web.post("/v1/rooms/over/close", headers=web.as_("operator"))
     closed = await web.get("/rooms/over", headers=JSON)
-    assert (told(closed)["queueIsFull"], told(closed)["refreshIntervalSeconds"]) == (True, 60)
+    assert (document_of(closed)["queueIsFull"], document_of(closed)["refreshIntervalSeconds"]) == (True, 60)
     assert "set-cookie" not in closed.headers

@@ -120,8 +120,8 @@ async def test_an_address_is_forgotten_with_what_was_written_to_it(
     await wait_until_sent(stores)
     assert await stores.postgres.fetchval("SELECT count(*) FROM mails") >= 1
     for _ in range(2):
-        gone = await web.send("DELETE", "/v1/rooms/gala/places/me/email", headers=place)
-        assert gone.status_code == 204
+        removed = await web.send("DELETE", "/v1/rooms/gala/places/me/email", headers=place)
+        assert removed.status_code == 204
     for table in ("mails", "mailboxes"):
         assert await stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0
 
@@ -132,8 +132,8 @@ async def test_an_address_is_in_no_log_and_no_notice(web: Web, stores: Stores, w
     await wait_until_sent(stores)
     audit = await web.get("/v1/audit", headers=web.as_("admin"))
     assert "secret-ann" not in audit.text
-    told: Any = stores.redis
-    assert "secret-ann" not in str(await told.xrange("fairgate:events"))
+    client: Any = stores.redis
+    assert "secret-ann" not in str(await client.xrange("fairgate:events"))
 
 
 async def test_without_a_server_staff_reads_them_in_the_console(

@@ -130,10 +130,10 @@ async def test_an_unconfirmed_account_is_a_stranger_too(
     await confirm_all(web)
     await web.join("opera", headers=ann)  # it is the account's own, so one confirmation counts for all rooms
 
-    async def told() -> bool:
+    async def mailed() -> bool:
         return (await mails_to(stores, "ann@example.org")).count("your_turn") == 2
 
-    await wait_until(told, "both turns")
+    await wait_until(mailed, "both turns")
 
 
 async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) -> None:

@@ -123,9 +123,9 @@ async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: Wo
     this = {"version": build().version, "commit": build().commit, "process": worker.worker_id}
 
     async def seen() -> bool:
-        told = await scraped(web)
-        return of(told, "process_open_fds", process=worker.worker_id) > 0 and bool(
-            of(told, "fairgate_build_info", **this)
+        current = await scraped(web)
+        return of(current, "process_open_fds", process=worker.worker_id) > 0 and bool(
+            of(current, "fairgate_build_info", **this)
         )
 
     await wait_until(seen, "what the worker measures")

@@ -75,14 +75,14 @@ async def ask(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> ht
 
 def made_for(answer: httpx.Response) -> tuple[object, ...]:
     """The part of a response that depends on who asked."""
-    told = answer.headers
+    headers = answer.headers
     return (
         answer.status_code,
-        told.get("access-control-allow-origin"),
-        told.get("access-control-allow-credentials"),
-        told.get("content-encoding"),
-        told.get("cache-control"),
-        told.get("content-type"),
+        headers.get("access-control-allow-origin"),
+        headers.get("access-control-allow-credentials"),
+        headers.get("content-encoding"),
+        headers.get("cache-control"),
+        headers.get("content-type"),
     )
 
 
@@ -164,14 +164,14 @@ async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Fro
             path = filled(call.path).replace("/hall", f"/{event_id}").replace("/gala", f"/{event_id}")
             for headers in ({}, web.as_("admin"), staff):
                 answer = await ask(front.direct, path, headers)
-                told = answer.headers["cache-control"]
+                cache_control = answer.headers["cache-control"]
                 if answer.status_code < 300 and call.name in PUBLIC and event_id == "gala":
-                    assert told == PUBLIC[call.name][1].decode(), call.name
+                    assert cache_control == PUBLIC[call.name][1].decode(), call.name
                 elif "{event_id}" in call.path or call.name not in PUBLIC:
-                    assert "no-store" in told, (call.name, event_id)
+                    assert "no-store" in cache_control, (call.name, event_id)
     for path in [address(it) for it in PAGES] + ["/docs", "/nowhere", "/v1/nowhere"]:
-        told = (await ask(front.direct, path, staff)).headers["cache-control"]
-        assert "public" not in told, path
+        cache_control = (await ask(front.direct, path, staff)).headers["cache-control"]
+        assert "public" not in cache_control, path
 
 
 async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
@@ -186,10 +186,10 @@ async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
     hidden = await web.send("PATCH", "/v1/events/gala", json={"published": False}, headers=web.as_("admin"))
     assert hidden.status_code == 200
 
-    async def gone() -> bool:
+    async def has_ended() -> bool:
         return (await ask(front.nginx, path, {})).status_code == 404
 
-    await wait_until(gone, "the end of it")
+    await wait_until(has_ended, "the end of it")
     assert (await ask(front.nginx, path, web.as_("admin"))).status_code == 200
     assert (await ask(front.nginx, path, {})).status_code == 404
 

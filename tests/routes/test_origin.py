@@ -81,11 +81,15 @@ async def test_a_room_without_an_autopilot_keeps_what_it_is_told_and_its_rate(we
     assert (empty["health"], empty["servers"], empty["last_decision"]) == (None, [], None)
     await web.join("hall")  # no metrics if nobody was there lately
     assert "fairgate_origin_p95_seconds{" not in (await web.get("/metrics", headers=ops())).text
-    told = (await web.post(ORIGIN, CALM, headers=web.as_("operator"))).json()
+    document = (await web.post(ORIGIN, CALM, headers=web.as_("operator"))).json()
     served = (await web.get("/metrics", headers=ops())).text
     assert 'fairgate_origin_p95_seconds{room_id="hall"} 0.1205' in served
     assert 'fairgate_origin_error_ratio{room_id="hall"} 0.0' in served
-    assert (told["autopilot"], told["counted"], told["admission_rate_per_minute"]) == (None, True, 600)
+    assert (document["autopilot"], document["counted"], document["admission_rate_per_minute"]) == (
+        None,
+        True,
+        600,
+    )
 
 
 async def test_a_report_that_cannot_be_true_is_refused_by_name(web: Web) -> None:

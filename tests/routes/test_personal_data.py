@@ -44,8 +44,8 @@ async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
 ) -> None:
     held, place = await sold(web)
     await wait_for_mail(server, "Your tickets: Gala")
-    said = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
-    answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=said, headers=place)
+    buyer = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
+    answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=buyer, headers=place)
     assert answer.status_code in (200, 422), answer.text  # what this sale does not ask for is not stored
     await web.post(
         "/v1/users", {"email": ANN["email"], "name": "Ann Unmistakable", "password": "correct horse"}

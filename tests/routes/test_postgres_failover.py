@@ -55,10 +55,10 @@ async def test_the_standby_takes_over(
             for _ in range(2):
                 assert not await buyer.reserves(), "answered 201 before the standby had it"
 
-            async def told() -> bool:
+            async def answers() -> bool:
                 return bool((await ready(web))["postgres"] != "ok")
 
-            await wait_until(told, "readiness to report it")
+            await wait_until(answers, "readiness to report it")
         await wait_until(buyer.reserves, "a ticket committed on both")
 
         await pair.be_asynchronous()
@@ -71,10 +71,10 @@ async def test_the_standby_takes_over(
         assert await _known(stores, held, paid, place) == {}
         assert len(await consistency.check(stores, GALA)) >= 3
 
-        async def mended() -> bool:
+        async def recovered() -> bool:
             return not (await reconcile.reconcile(stores, GALA, repair=True)).left
 
-        await wait_until(mended, "the books")
+        await wait_until(recovered, "the books")
         known = await _known(stores, held, paid, place)
         assert known == {held[0]: "held", paid[0]: "confirmed", place[0]: "held"}
         assert (await _pay(web, held)).status_code == 200

@@ -103,8 +103,8 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
                 await queued(client, fairgate)
 
                 async def is_reported() -> bool:
-                    told = await web.get("/v1/rooms/hall/origin", headers=web.as_("operator"))
-                    health = told.json()["health"]
+                    answer = await web.get("/v1/rooms/hall/origin", headers=web.as_("operator"))
+                    health = answer.json()["health"]
                     return health is not None and health["p95_ms"] > 0
 
                 await wait_until(is_reported, "the shop's health in the room")
@@ -125,11 +125,11 @@ async def pages(client: httpx.AsyncClient) -> None:
     assert {it.partition("=")[0] for it in answer.headers.get_list("set-cookie")} == {
         *("basket", "fairgate_pass_hall")
     }
-    told = answer.json()
-    assert told["host"] == told["x-forwarded-host"] == urlsplit(str(client.base_url)).netloc
-    assert (told["x-forwarded-for"], told["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
-    assert told["x-forwarded-proto"] == "http"
-    assert told.keys().isdisjoint({"forwarded", "proxy-authorization", "te", "connection", "upgrade"})
+    document = answer.json()
+    assert document["host"] == document["x-forwarded-host"] == urlsplit(str(client.base_url)).netloc
+    assert (document["x-forwarded-for"], document["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
+    assert document["x-forwarded-proto"] == "http"
+    assert document.keys().isdisjoint({"forwarded", "proxy-authorization", "te", "connection", "upgrade"})
 
 
 async def streams(client: httpx.AsyncClient, shop: Shop) -> None:
@@ -160,14 +160,14 @@ async def web_socket(url: str, token: str) -> None:
     ours = WSConnection(ConnectionType.CLIENT)
     cookie = [(b"cookie", f"fairgate_pass_hall={token}".encode())]
     writer.write(ours.send(Request(host=urlsplit(url).netloc, target="/ws", extra_headers=cookie)))
-    told: list[Any] = []
-    while not any(isinstance(it, TextMessage) for it in told):
+    received: list[Any] = []
+    while not any(isinstance(it, TextMessage) for it in received):
         ours.receive_data(await asyncio.wait_for(reader.read(65_536), PATIENCE_S))
         for event in ours.events():
-            told.append(event)
+            received.append(event)
             if isinstance(event, AcceptConnection):
                 writer.write(ours.send(TextMessage("hello")))
-    assert told[-1].data == "echo hello"
+    assert received[-1].data == "echo hello"
     writer.close()
     await writer.wait_closed()
 
@@ -266,9 +266,9 @@ async def test_with_fairgate_down_and_tls_of_ones_own_everybody_passes_if_told_s
             behind = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
             answer = await client.get("/", headers=behind)
             assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
-            told = answer.json()
-            assert (told["host"], told["x-forwarded-for"]) == ("shop.internal", "203.0.113.9")
-            assert told["x-forwarded-proto"] == "https"
+            document = answer.json()
+            assert (document["host"], document["x-forwarded-for"]) == ("shop.internal", "203.0.113.9")
+            assert document["x-forwarded-proto"] == "https"
     async with httpx.AsyncClient(
         base_url=url, timeout=PATIENCE_S, verify=ssl.create_default_context(cafile=certificate)
     ) as client:

@@ -43,14 +43,14 @@ async def test_tokens_of_a_deleted_room_are_refused_in_the_one_made_anew(
             for call in OF_A_PLACE:
                 for token in (old, of_account):
                     for headers in (bearer(token), account | {"X-Place-Token": token}):
-                        told = await ask(served_by, call.method, call.path, headers)
-                        assert code(told) == (401, "credential_invalid"), call.name
+                        answer = await ask(served_by, call.method, call.path, headers)
+                        assert code(answer) == (401, "credential_invalid"), call.name
                 cookie = {"Cookie": f"fairgate_place_gala={old}"}
-                told = await ask(served_by, call.method, call.path, cookie)
-                assert code(told) == (401, "credential_invalid"), call.name
+                answer = await ask(served_by, call.method, call.path, cookie)
+                assert code(answer) == (401, "credential_invalid"), call.name
             for headers in (bearer(old), {"X-Place-Token": old}):
-                told = await served_by.post("/v1/rooms/gala/places", headers=headers)
-                assert code(told) == (401, "credential_invalid")
+                answer = await served_by.post("/v1/rooms/gala/places", headers=headers)
+                assert code(answer) == (401, "credential_invalid")
         before = await web.get("/v1/rooms/gala")
         assert before.json()["called"] == 0, "nobody got in by any of it"
         forgotten = await other.post(

@@ -75,11 +75,11 @@ async def test_one_ticket_of_an_order_is_cancelled_and_sold_again(
     await web.event(floor=2)
     order, place = await a_purchase(web)
     shown = (await web.get(f"/v1/reservations/{order}", headers=place)).json()
-    gone, stays = shown["tickets"]
-    made = await refund(web, order, ticket_ids=[gone["ticket_id"]])
+    tickets, stays = shown["tickets"]
+    made = await refund(web, order, ticket_ids=[tickets["ticket_id"]])
     assert made.status_code == 201, made.text
-    assert (made.json()["amount"], made.json()["codes"]) == (5000, [gone["code"]])
-    assert field_of(await refund(web, order, "r2", ticket_ids=[gone["ticket_id"]])) == "ticket_ids[0]"
+    assert (made.json()["amount"], made.json()["codes"]) == (5000, [tickets["code"]])
+    assert field_of(await refund(web, order, "r2", ticket_ids=[tickets["ticket_id"]])) == "ticket_ids[0]"
     shown = (await web.get(f"/v1/reservations/{order}", headers=place)).json()
     assert [it["code"] for it in shown["tickets"]] == [stays["code"]]
     assert shown["items"] == [{"ticket_type_id": "floor", "quantity": 1, "price": 5000}]

@@ -50,7 +50,7 @@ class Log:
 
 
 @pytest.fixture
-def told() -> Iterator[Log]:
+def log() -> Iterator[Log]:
     """Logging as a web process has it."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -64,7 +64,7 @@ def told() -> Iterator[Log]:
     structlog.reset_defaults()
 
 
-async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: Stores, told: Log) -> None:
+async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: Stores, log: Log) -> None:
     """For a crowd's call, a staff call, a page and a form, with a table missing, as after a bad migration."""
     await web.event()
     staff = await web.staff()
@@ -79,12 +79,12 @@ async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: S
     ]
     await stores.postgres.execute("ALTER TABLE events RENAME name TO name_")
     await stores.postgres.execute("ALTER TABLE reservations RENAME items TO items_")
-    told.read()
+    log.read()
     try:
         for method, path, headers in asked:
             answer = await web.send(method, path, headers=headers)
             assert answer.status_code == 500, (path, answer.text)
-            [line] = told.of(answer.headers["x-request-id"])
+            [line] = log.of(answer.headers["x-request-id"])
             assert line["level"] == "error", path
             assert line["status"] == 500
             assert "UndefinedColumnError" in line["exception"], path
@@ -94,7 +94,7 @@ async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: S
         await stores.postgres.execute("ALTER TABLE reservations RENAME items_ TO items")
 
 
-async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, told: Log) -> None:
+async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, log: Log) -> None:
     """For all routes, with both stores unreachable."""
     web = wires.web
     await web.event()
@@ -104,13 +104,13 @@ async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, tol
     known = {it.name: await headers_for(web, it) for it in calls if it.auth and it.auth.name != "booking"}
     await wires.redis.cut()
     await wires.postgres.cut()
-    told.read()
+    log.read()
     asked = [(it.method, filled(it.path).replace("/hall", "/gala"), known.get(it.name, {})) for it in calls]
     asked += [("GET", address(it).replace("/hall", "/gala"), {"Accept": "text/html"}) for it in PAGES]
     asked += [("POST", address(it).replace("/hall", "/gala"), staff) for it in FORMS]
     asked += [(it.method, address(it.path).replace("/hall", "/gala"), staff) for it in CONSOLE]
     answers = await asyncio.gather(*(web.send(it[0], it[1], headers=it[2]) for it in asked))
-    written = told.read()
+    written = log.read()
     failed = {it.headers["x-request-id"] for it in answers if it.status_code >= 500}
     assert len(failed) > 50
     for request_id in failed:
@@ -118,10 +118,10 @@ async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, tol
         assert line["status"] >= 500
 
 
-async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web: Web, told: Log) -> None:
+async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web: Web, log: Log) -> None:
     await web.event()
     staff = await web.staff()
-    told.read()
+    log.read()
     for method, path, headers, call in (
         ("GET", "/v1/orders", web.as_("operator"), "list_orders"),
         ("GET", "/admin/orders", staff, "console_get_order_list"),
@@ -129,7 +129,7 @@ async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web:
         ("GET", "/nothing", {"Accept": "text/html"}, ""),
     ):
         answer = await web.send(method, path, headers=headers)
-        [line] = told.of(answer.headers["x-request-id"])
+        [line] = log.of(answer.headers["x-request-id"])
         assert (line["level"], line["call"], line["status"]) == ("info", call, answer.status_code), path
     for _ in range(20):
         await web.join("gala")
@@ -137,35 +137,35 @@ async def test_calls_of_staff_pages_and_forms_have_a_line_and_crowds_do_not(web:
         await web.get("/rooms/gala", headers={"Accept": "text/html"})
         await web.get("/v1/nothing")
         await web.get("/livez")
-    assert len(told.read()) < 5
+    assert len(log.read()) < 5
 
 
 async def test_of_a_crowd_one_in_so_many_has_a_line(
-    web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
+    web: Web, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "ONE_IN", 5)
     await web.room()
-    told.read()
+    log.read()
     for _ in range(10):
         await web.get("/v1/rooms/hall")
-    found = told.read()
+    found = log.read()
     assert [it["call"] for it in found] == ["status", "status"]
     assert all(it["room_id"] == "hall" for it in found)
 
 
 async def test_what_is_slow_says_where_its_time_went(
-    web: Web, told: Log, monkeypatch: pytest.MonkeyPatch
+    web: Web, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "SLOW_S", 0.0)
     await web.event()
     staff = await web.staff()
-    told.read()
+    log.read()
     form = {"step": "pause"}
     answers = [
         await web.get("/admin/orders", headers=staff),
         await web.post("/admin/rooms/gala/state", data=form, headers=staff),
     ]
-    written = told.read()
+    written = log.read()
     spent: dict[str, float] = {}
     for answer in answers:
         [line] = [it for it in written if it.get("request_id") == answer.headers["x-request-id"]]
@@ -174,7 +174,7 @@ async def test_what_is_slow_says_where_its_time_went(
     assert {"body", "postgres", "redis", "render"} <= spent.keys()
 
 
-async def test_no_line_has_a_token_an_address_or_a_query(web: Web, told: Log) -> None:
+async def test_no_line_has_a_token_an_address_or_a_query(web: Web, log: Log) -> None:
     await web.event()
     place = (await web.join("gala", json={"email": f"{SECRET}@example.org"}))["place_token"]
     sign_in = {"email": f"{SECRET}@example.org", "password": SECRET}
@@ -184,12 +184,12 @@ async def test_no_line_has_a_token_an_address_or_a_query(web: Web, told: Log) ->
     await web.get(f"/{SECRET}")
     await web.get("/v1/rooms/gala/places/me", headers=bearer(SECRET))
     assert code(await web.get("/v1/users/me", headers=bearer(SECRET)))[0] == 401
-    assert told.read()
-    assert SECRET not in told.text
-    assert place not in told.text
+    assert log.read()
+    assert SECRET not in log.text
+    assert place not in log.text
 
 
-async def test_a_line_of_a_shared_reading_is_no_requests(web: Web, told: Log) -> None:
+async def test_a_line_of_a_shared_reading_is_no_requests(web: Web, log: Log) -> None:
     """The value is read once for many requests, so it carries no request's id, not even the first one's."""
     await web.room()
     found: list[dict[str, Any]] = []

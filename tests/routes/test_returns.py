@@ -37,11 +37,11 @@ async def sold_out(web: Web, *waiting: dict[str, Any]) -> tuple[dict[str, str], 
 async def stands(web: Web, place: dict[str, Any], state: str) -> dict[str, Any]:
     """Wait until these are their places."""
 
-    async def asked() -> dict[str, Any] | None:
+    async def place_if_reached() -> dict[str, Any] | None:
         found: dict[str, Any] = (await web.get(PATH, headers=bearer(place["place_token"]))).json()
         return found if found["state"] == state else None
 
-    found = await wait_until(asked, f"the place to be {state}")
+    found = await wait_until(place_if_reached, f"the place to be {state}")
     assert found is not None
     return found
 

@@ -67,11 +67,11 @@ async def test_the_head_is_signed_with_a_published_key_and_is_the_root_of_the_en
     kid = jwt.get_unverified_header(statement)["kid"]
     assert found["keys"][0] in jwks["keys"]
     assert found["keys"][0]["kid"] == kid
-    said = jwt.decode(statement, jwt.PyJWK(found["keys"][0]), ["EdDSA"], audience="fairgate:log")
-    assert (said["room_id"], said["size"]) == ("hall", found["head"]["size"])
-    assert said["root"] == root_of(leaves[: said["size"]]).hex()
+    claims = jwt.decode(statement, jwt.PyJWK(found["keys"][0]), ["EdDSA"], audience="fairgate:log")
+    assert (claims["room_id"], claims["size"]) == ("hall", found["head"]["size"])
+    assert claims["root"] == root_of(leaves[: claims["size"]]).hex()
     assert [it["statement"] for it in (await get(web, "heads"))["heads"]] == [statement]
-    assert (await get(web, f"heads?after={said['size']}"))["heads"] == []
+    assert (await get(web, f"heads?after={claims['size']}"))["heads"] == []
 
 
 async def test_a_head_is_a_checkpoint_with_the_signatures_of_the_log_and_of_witnesses(web: Web) -> None:
@@ -124,11 +124,15 @@ async def test_a_receipt_says_where_the_log_has_it_and_is_checked_offline(web: W
     answer = await web.get("/v1/rooms/hall/places/me/receipt", headers=mine)
     assert answer.headers["content-disposition"] == 'attachment; filename="fairgate-receipt-hall.json"'
     found = answer.json()
-    said = jwt.decode(found["statement"], jwt.PyJWK(found["key"]), ["EdDSA"], audience="fairgate:log")
-    assert {name: said[name] for name in found["receipt"]} == found["receipt"]
-    assert (said["visitor_id"], said["queue_number"], said["state"]) == (place["visitor_id"], 1, "called")
-    leaf = (await get(web, f"entries?from={said['leaf']}&limit=1"))["entries"][0]
-    assert leaf.split(" ")[1:] == ["joined", "1", said["visitor"]]
+    claims = jwt.decode(found["statement"], jwt.PyJWK(found["key"]), ["EdDSA"], audience="fairgate:log")
+    assert {name: claims[name] for name in found["receipt"]} == found["receipt"]
+    assert (claims["visitor_id"], claims["queue_number"], claims["state"]) == (
+        place["visitor_id"],
+        1,
+        "called",
+    )
+    leaf = (await get(web, f"entries?from={claims['leaf']}&limit=1"))["entries"][0]
+    assert leaf.split(" ")[1:] == ["joined", "1", claims["visitor"]]
     assert found["key"] in (await web.get("/.well-known/jwks.json")).json()["keys"]
     assert (await web.get("/v1/rooms/hall/places/me/receipt")).status_code == 401
 

@@ -97,8 +97,8 @@ async def test_settings_are_one_document_that_can_be_sent_back(web: Web) -> None
         "bypass": [{"path_prefix": "/" + "a" * 199, "value": "v" * 200, "header": "h"}] * 50,
     }
     big["theme"] = {"cover": "data:image/png;base64," + "A" * 36_000}
-    told = await web.send("PUT", path, json=big, headers=operator)
-    assert told.status_code in (200, 422), "larger than most bodies, but read"
+    answer = await web.send("PUT", path, json=big, headers=operator)
+    assert answer.status_code in (200, 422), "larger than most bodies, but read"
     assert (
         field_of(await web.send("PUT", path, json={"name": "S", "state": "open"}, headers=operator))
         == "state"
@@ -140,9 +140,9 @@ async def test_a_room_with_visitors_is_deleted_by_force_alone(web: Web, settings
 
 async def test_a_room_that_an_event_sells_through_is_not_deleted(web: Web) -> None:
     await web.event("gala")
-    told = await web.send("DELETE", "/v1/rooms/gala?force=true", headers=web.as_(OPERATOR))
-    assert code(told) == (409, "conflict")
-    assert "gala" in told.json()["detail"]
+    answer = await web.send("DELETE", "/v1/rooms/gala?force=true", headers=web.as_(OPERATOR))
+    assert code(answer) == (409, "conflict")
+    assert "gala" in answer.json()["detail"]
     assert (await web.get("/v1/rooms/gala")).status_code == 200
 
 
@@ -189,9 +189,9 @@ async def test_while_redis_takes_no_writes_calls_say_so_and_can_be_sent_again(
         await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
         try:
             for method, path, body in calls:
-                told = await web.send(method, path, json=body, headers=operator)
-                assert code(told) == (503, "store_unavailable"), path
-                assert int(told.headers["retry-after"]) >= 1
+                response = await web.send(method, path, json=body, headers=operator)
+                assert code(response) == (503, "store_unavailable"), path
+                assert int(response.headers["retry-after"]) >= 1
         finally:
             await redis.execute_command("REPLICAOF", "NO", "ONE")
     assert await rows(web, "one") == ["pause", "open", "create"], "nobody was called, and nothing claims so"
@@ -219,9 +219,9 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
         for process in (web, other):
             assert (await process.get(gate, headers=let_in)).status_code == 204
         before = await web.app.queues.loaded_rooms.read(RoomId("shop"))
-        told = await web.post("/v1/rooms/shop/reset", headers=operator)
-        assert told.status_code == 200, told.text
-        assert (told.json()["message"], told.json()["state"]) == ("Hello", "open")
+        answer = await web.post("/v1/rooms/shop/reset", headers=operator)
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["message"], answer.json()["state"]) == ("Hello", "open")
         now = (await web.get("/v1/rooms/shop")).json()
         assert (now["waiting"], now["called"], now["active"], now["serving_position"]) == (0, 0, 0, 0)
         after = await web.app.queues.loaded_rooms.read(RoomId("shop"))

@@ -74,10 +74,10 @@ async def test_a_rehearsal_is_bought_in_and_wiped_and_the_real_sale_never_hears_
     assert (await press(web, f"{HERE}/wipe")).status_code == 409  # the real one
     assert (await press(web, f"/admin/rooms/{rehearsal}/wipe")).headers["location"] == f"{HERE}/overview"
     assert await people(web, rehearsal) == {}
-    gone = await web.app.stores.postgres.fetchval(
+    payments = await web.app.stores.postgres.fetchval(
         "SELECT count(*) FROM payments WHERE reservation_id = $1", reservation
     )
-    assert gone == 0
+    assert payments == 0
     assert but_logs(await people(web, "spring-gala")) == before
     assert "Somebody bought tickets in a rehearsal." in await shown(web)
 
@@ -122,8 +122,8 @@ async def test_what_was_sold_keeps_a_sale_public(web: Web, worker: WorkerContext
     await a_purchase(web, "spring-gala")
     assert "Tickets were reserved" in (await press(web, f"{HERE}/life", do="unpublish")).text
     page = await shown(web)
-    for said in ("€100.00", "Open the cockpit", "2"):
-        assert said in page
+    for text in ("€100.00", "Open the cockpit", "2"):
+        assert text in page
 
 
 async def test_a_duplicate_has_everything_but_message_and_people(web: Web, worker: WorkerContext) -> None:

@@ -149,8 +149,8 @@ async def test_sections_are_placed_and_stand_there_for_fans_and_in_the_file(web:
     unknown = await web.send("PUT", "/v1/events/gala/seats/plan", json=body, headers=web.as_("admin"))
     assert field_of(unknown) == "sections[0].ticket_type_id"
     body = {"sections": []}
-    gone = await web.send("PUT", "/v1/events/gala/seats/plan", json=body, headers=web.as_("admin"))
-    assert gone.status_code == 204
+    answer = await web.send("PUT", "/v1/events/gala/seats/plan", json=body, headers=web.as_("admin"))
+    assert answer.status_code == 204
     assert (await actions(web, "ticket_type"))[0] == "change"
 
 

@@ -123,12 +123,12 @@ async def test_a_passkey_that_nobody_knows_signs_nobody_in(web: Web) -> None:
     asked = options.json()
     assert (asked["rpId"], asked["userVerification"]) == ("fairgate.test", "required")
     browser = cookie_of(options)
-    for credential, told in (
+    for credential, message in (
         ("{}", "could not be read"),
         ('{"rawId": "abcd"}', "took too long"),
     ):
         answer = await web.post("/admin/sign-in/passkey", data={"credential": credential}, headers=browser)
-        assert (answer.status_code, told in answer.text) == (401, True), credential
+        assert (answer.status_code, message in answer.text) == (401, True), credential
 
 
 async def test_an_invitation_is_no_way_around_a_second_factor(web: Web) -> None:

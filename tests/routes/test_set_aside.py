@@ -23,7 +23,7 @@ from tests.support.sales import a_sale
 from tests.support.waiting import wait_until
 from tests.support.webhooks import OPEN, a_webhook
 from tests.worker.test_jobs import at_work
-from tests.worker.test_mail import due_now, queued, states
+from tests.worker.test_mail import make_due, queue_mails, states
 from worker.channels import send_queued
 from worker.notices import deliver_notices, relay_notices
 
@@ -53,8 +53,8 @@ async def again(web: Web, it: SetAside) -> None:
     action = re.findall(r'action="(/admin/health/set-aside/\d+/again)"', page)[0]
     assert (await web.post(action, data={}, headers=staff)).status_code == 303
     assert await only(web.app.stores) is None
-    gone = await web.post(action, data={}, headers=staff)
-    assert gone.status_code == 404
+    missing = await web.post(action, data={}, headers=staff)
+    assert missing.status_code == 404
     log = (await web.get(f"/v1/audit?kind=set%20aside%20{it.kind}", headers=web.as_("operator"))).json()
     assert [entry["action"] for entry in log["items"]] == ["try again"]
 
@@ -66,14 +66,14 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
     number = await stores.postgres.fetchval(insert)  # without its data
     await hold(stores, "r2")
 
-    async def told() -> list[str]:
+    async def event_types() -> list[str]:
         return [it["data"].split('"reservation_id": "')[1][:2] for it in await streamed(stores)]
 
     async with at_work(stores, relay_notices):
         await wait_until(lambda: only(stores), "it to be set aside")
-        await wait_until(becomes(told, ["r1", "r2"]), "the others to be relayed")
+        await wait_until(becomes(event_types, ["r1", "r2"]), "the others to be relayed")
         await hold(stores, "r3")
-        await wait_until(becomes(told, ["r1", "r2", "r3"]), "later ones to be relayed")
+        await wait_until(becomes(event_types, ["r1", "r2", "r3"]), "later ones to be relayed")
     it = await only(stores)
     assert it is not None
     assert (it.kind, it.subject) == ("notice", str(number))
@@ -89,11 +89,11 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
 
 async def test_a_mail_that_cannot_be_written_holds_up_no_other(stores: Stores, web: Web) -> None:
     await a_sale(stores)
-    await queued(stores, "a@example.org", "b@example.org", "c@example.org")
+    await queue_mails(stores, "a@example.org", "b@example.org", "c@example.org")
     await stores.postgres.execute("UPDATE reservations SET items = '7' WHERE reservation_id = 'res-001'")
 
     async def of_b() -> str:
-        await due_now(stores)  # no need to wait
+        await make_due(stores)  # no need to wait
         return (await states(stores))["b@example.org"][0]
 
     async with at_work(stores, send_queued, Settings(secret=web.settings.secret)):

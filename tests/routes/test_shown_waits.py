@@ -33,7 +33,7 @@ async def test_behind_a_full_cap_there_is_no_wait_below_what_it_allows(
 
 
 @pytest.mark.parametrize(
-    ("event", "floor", "blocked", "told"),
+    ("event", "floor", "blocked", "expected"),
     [
         ({}, {"sale_from": FUTURE}, "not_on_sale_yet", "not on sale yet"),
         ({}, {"sale_until": PAST}, "sale_over", "ticket sale has ended"),
@@ -43,7 +43,7 @@ async def test_behind_a_full_cap_there_is_no_wait_below_what_it_allows(
     ],
 )
 async def test_where_nothing_is_on_sale_the_page_says_so_and_no_wait_is_told(
-    web: Web, worker: WorkerContext, event: dict[str, Any], floor: dict[str, Any], blocked: str, told: str
+    web: Web, worker: WorkerContext, event: dict[str, Any], floor: dict[str, Any], blocked: str, expected: str
 ) -> None:
     await web.event(**event)
     if floor:
@@ -59,7 +59,7 @@ async def test_where_nothing_is_on_sale_the_page_says_so_and_no_wait_is_told(
     assert (place["state"], place["wait_s"]) == ("waiting", None)
     page = (await web.get("/rooms/gala", headers=cookie(place))).text
     shown = [it for it in page.split('<div class="notice"')[1:] if " hidden>" not in it.partition("\n")[0]]
-    assert any(told in it for it in shown) or blocked == "rate", shown
+    assert any(expected in it for it in shown) or blocked == "rate", shown
     assert ">You are next<" not in page
 
 

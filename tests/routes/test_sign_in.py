@@ -97,12 +97,12 @@ async def test_a_new_password_signs_out_everywhere(web: Web) -> None:
     async def change(**form: str) -> httpx.Response:
         return await web.post("/admin/sign-ins/password", data=form, headers=headers)
 
-    for form, told in (
+    for form, message in (
         ({"password": "not this one", "new_password": "battery staple"}, "current password is wrong"),
         ({"password": LOGIN["password"], "new_password": "short"}, "10 to 200 characters"),
         ({"password": LOGIN["password"], "new_password": "1234567890"}, "commonest"),
     ):
-        assert told in (await change(**form)).text
+        assert message in (await change(**form)).text
     assert "Change your password" in (await web.get("/admin/sign-ins", headers=headers)).text
     done = await change(password=LOGIN["password"], new_password="battery staple")
     assert (done.status_code, done.headers["location"]) == (303, "/admin")
@@ -141,11 +141,11 @@ async def test_the_clock_is_that_of_the_browser_until_the_account_has_chosen_one
     await appoint(web)
     browser = {**LOGIN, "zone": "America/St_Johns"}
 
-    async def clock(sent: dict[str, str], chosen: str | None = None, told: str = "") -> str:
+    async def clock(sent: dict[str, str], chosen: str | None = None, device_zone: str = "") -> str:
         cookie = {"Cookie": (await sign_in(web, **sent)).headers["set-cookie"].partition(";")[0]}
         if chosen is not None:
             origin = cookie | {"Origin": "http://fairgate.test"}
-            body = {"timezone": chosen, "zone": told}
+            body = {"timezone": chosen, "zone": device_zone}
             saved = await web.post("/admin/sign-ins/clock", data=body, headers=origin)
             if saved.status_code != 303:
                 return saved.text

@@ -183,5 +183,5 @@ async def test_ready_with_both_stores_and_a_worker(web: Web, worker: object) -> 
         return (await web.get("/readyz", headers=ops())).status_code == 200
 
     await wait_until(ready, "readiness")
-    told = (await web.get("/readyz", headers=ops())).json()
-    assert told == dict.fromkeys(("redis", "postgres", "worker", "loops", "process"), "ok")
+    readiness = (await web.get("/readyz", headers=ops())).json()
+    assert readiness == dict.fromkeys(("redis", "postgres", "worker", "loops", "process"), "ok")

@@ -48,8 +48,8 @@ async def sold(web: Web) -> tuple[list[str], dict[str, str]]:
     wanted = enumerate((2, 1, 1))
     held = [(await web.reserve("gala", booking, it, f"k{n}")).json()["reservation_id"] for n, it in wanted]
     for it in held:
-        said = await web.send("PUT", f"/v1/reservations/{it}/buyer", json=ANN, headers=place)
-        assert said.status_code == 200, said.text
+        answer = await web.send("PUT", f"/v1/reservations/{it}/buyer", json=ANN, headers=place)
+        assert answer.status_code == 200, answer.text
     paid = await web.post(
         f"/v1/reservations/{held[0]}/confirm", {"payment": CARD}, headers={**place, "Idempotency-Key": "p"}
     )
@@ -192,8 +192,8 @@ async def test_a_ticket_that_is_given_away_has_another_code(
     mail = await wait_for_mail(server, "Your ticket: Gala")
     assert (mail["To"], code in text_of(mail)) == ("bob@example.org", True)
     assert [it.get_filename() for it in mail.iter_attachments()] == ["tickets.pdf"]
-    told = await wait_for_mail(server, "Your ticket was accepted: Gala")
-    assert (told["To"], code in told.as_string()) == ("ann@example.org", False)
+    notice = await wait_for_mail(server, "Your ticket was accepted: Gala")
+    assert (notice["To"], code in notice.as_string()) == ("ann@example.org", False)
     await is_not_shown(web, f"/reservations/{confirmed}", browser, code, mine["code"])
     assert (await web.post(f"{path}/cancel", {}, headers=place)).status_code == 409
     pdf = await web.get(accepted.headers["location"].replace("mine?", "mine.pdf?"))
@@ -294,6 +294,6 @@ async def test_the_page_of_a_hold_asks_who_buys_without_script(
     assert "<option selected>M</option>" in refused.text
     fields |= {"email": "ann@example.org", "terms": "yes"}
     assert (await web.post(f"{path}/pay", data=fields, headers=browser)).status_code == 303
-    said = await web.get(f"/v1{path}/buyer", headers=place)
-    assert (said.json()["email"], said.json()["answers"]) == ("ann@example.org", {"size": "M"})
+    answer = await web.get(f"/v1{path}/buyer", headers=place)
+    assert (answer.json()["email"], answer.json()["answers"]) == ("ann@example.org", {"size": "M"})
     await wait_for_mail(server, "Your tickets: Gala")

@@ -57,8 +57,8 @@ def checked(content: bytes, folder: Path) -> dict[str, Any]:
         [*verify.split(), "-CAfile", "root.pem"], cwd=folder, capture_output=True, timeout=30
     )
     assert forged.returncode != 0
-    said: dict[str, Any] = json.loads(files["pass.json"])
-    return said
+    document: dict[str, Any] = json.loads(files["pass.json"])
+    return document
 
 
 async def test_tickets_are_passes_that_openssl_believes(
@@ -72,11 +72,11 @@ async def test_tickets_are_passes_that_openssl_believes(
     both = await web.get(path, headers=browser)
     assert (both.headers["content-type"], both.headers["cache-control"]) == (PASSES, "private, no-store")
     with zipfile.ZipFile(BytesIO(both.content)) as it:
-        said = [checked(it.read(name), tmp_path) for name in it.namelist()]
-    assert {it["serialNumber"] for it in said} == {it["code"] for it in tickets}
-    assert said[0]["barcodes"][0]["message"] == said[0]["serialNumber"]
-    assert (said[0]["passTypeIdentifier"], said[0]["teamIdentifier"]) == (TYPE, TEAM)
-    assert said[0]["eventTicket"]["primaryFields"][0]["value"] == "Gala"
+        passes = [checked(it.read(name), tmp_path) for name in it.namelist()]
+    assert {it["serialNumber"] for it in passes} == {it["code"] for it in tickets}
+    assert passes[0]["barcodes"][0]["message"] == passes[0]["serialNumber"]
+    assert (passes[0]["passTypeIdentifier"], passes[0]["teamIdentifier"]) == (TYPE, TEAM)
+    assert passes[0]["eventTicket"]["primaryFields"][0]["value"] == "Gala"
     assert (await web.get(path)).status_code == 404, "nobody else's"
     mail = await wait_for_mail(server, "Your tickets: Gala")
     assert [it.get_filename() for it in mail.iter_attachments()] == ["tickets.pdf", "tickets.pkpasses"]
@@ -97,12 +97,12 @@ def test_what_does_not_fit_together_is_refused_by_name(tmp_path: Path) -> None:
     files: dict[str, Any] = pass_certificates(tmp_path)
     assert Settings(**files).pass_signer() is not None
     assert Settings().pass_signer() is None
-    for wrong, said in (
+    for wrong, message in (
         ({"wallet_key": ""}, "needs FAIRGATE_WALLET_KEY"),
         ({"wallet_key": str(tmp_path / "none")}, "cannot be read"),
         ({"wallet_key_password": "another"}, "password is wrong"),
         ({"wallet_certificate": files["wallet_key"]}, "not a PEM certificate"),
         ({"wallet_certificate": files["wallet_intermediates"]}, "does not match its key"),
     ):
-        with pytest.raises(ValidationError, match=said):
+        with pytest.raises(ValidationError, match=message):
             Settings(**{**files, **wrong})

@@ -36,9 +36,9 @@ async def test_the_secret_is_told_once(web: Web) -> None:
     assert (item["pending"], item["given_up"]) == (0, 0)
     assert item["disabled_at"] is item["last_failure"] is None
     for status in (204, 404):
-        gone = await web.send("DELETE", f"/v1/webhooks/{webhook['webhook_id']}", headers=staff)
-        assert gone.status_code == status
-    assert code(gone) == (404, "not_found")
+        deleted = await web.send("DELETE", f"/v1/webhooks/{webhook['webhook_id']}", headers=staff)
+        assert deleted.status_code == status
+    assert code(deleted) == (404, "not_found")
     assert (await web.get("/v1/webhooks", headers=staff)).json()["items"] == []
     log = await web.get("/v1/audit?kind=webhook", headers=staff)
     assert [it["action"] for it in log.json()["items"]] == ["delete", "create"]

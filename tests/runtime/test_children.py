@@ -92,8 +92,8 @@ signal.pause()
     orphan = psutil.Process(int(parent.stdout.readline()))
     parent.kill()
     parent.communicate()
-    gone, _ = psutil.wait_procs([orphan], timeout=20)
-    assert gone == [orphan]
+    ended, _ = psutil.wait_procs([orphan], timeout=20)
+    assert ended == [orphan]
 
 
 def test_off_linux_there_is_no_such_signal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,8 +261,8 @@ async def test_what_changed_is_told_by_one_worker_and_not_too_often(redis: Clien
         True,
         False,
     ]
-    heard = [await channel.get_message(timeout=PATIENCE_S) for _ in range(4)]
-    assert [it["type"] for it in heard] == ["subscribe", "message", "message", "message"]
+    messages = [await channel.get_message(timeout=PATIENCE_S) for _ in range(4)]
+    assert [it["type"] for it in messages] == ["subscribe", "message", "message", "message"]
     await channel.aclose()
 
 

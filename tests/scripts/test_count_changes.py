@@ -12,8 +12,8 @@ LIMITS = Limits(visitor_rate=60, visitor_burst=2, network_rate=60, network_burst
 
 
 async def count(redis: Redis, *changes: Change, now_ms: int = NOW, limits: Limits = LIMITS) -> list[str]:
-    told = await count_changes(redis, KEYS, changes, limits=limits, now_ms=now_ms)
-    return [f"{it.word} {it.detail}".strip() for it in told]
+    answers = await count_changes(redis, KEYS, changes, limits=limits, now_ms=now_ms)
+    return [f"{it.word} {it.detail}".strip() for it in answers]
 
 
 async def test_a_visitor_has_a_burst_and_then_their_rate(redis: Redis) -> None:
@@ -44,8 +44,8 @@ async def test_taking_tickets_counts_with_it_also_what_comes_to_nothing(redis: R
     await give_sessions(redis, "ann")
     assert await count(redis, Change("ann", "net1")) == ["allowed"]
     requests = [submission(it, items="nothing:1") for it in ("r1", "r2")]
-    told = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, limits=LIMITS, now_ms=NOW)
-    assert told == [Submitted("unknown_type", "nothing"), Submitted("limited", "visitor:1000")]
+    answers = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, limits=LIMITS, now_ms=NOW)
+    assert answers == [Submitted("unknown_type", "nothing"), Submitted("limited", "visitor:1000")]
     assert await backlog(redis, KEYS) == 0
 
 

@@ -12,12 +12,12 @@ from tests.support.builders import KEYS, Client
 async def test_only_who_has_it_gives_it_back_and_the_others_hear_of_it(redis: Client) -> None:
     await take(redis, "a")
     channel = SUBMITTED_CHANNEL + KEYS.room_id
-    async for heard, said in listen(redis, channel):
-        if not heard:
+    async for name, message in listen(redis, channel):
+        if not name:
             await leases.end_lease(redis, KEYS, "b")
             assert await take(redis, "b") > 0
             await leases.end_lease(redis, KEYS, "a")
             continue
-        assert (heard, said) == (channel, leases.FREE)
+        assert (name, message) == (channel, leases.FREE)
         break
     assert await take(redis, "b") == 0

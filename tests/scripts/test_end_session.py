@@ -46,19 +46,19 @@ async def test_every_early_end_is_kept_and_published(redis: Client) -> None:
     visitors = ann, bob, cat, dan = await crowd(redis, 4)
     await claim(redis, *visitors)
     await redis.hset(KEYS.holds, "r1", f"held|{dan}|1|1|floor:1:5000")
-    async with redis.pubsub() as heard:
-        await heard.subscribe(ENDED_CHANNEL + ROOM)
+    async with redis.pubsub() as channel:
+        await channel.subscribe(ENDED_CHANNEL + ROOM)
         await leave(redis, KEYS, ann, now_ms=NOW)
         await remove(redis, KEYS, bob, now_ms=NOW)
         await end_session(redis, KEYS, cat, 3, now_ms=NOW)
         await confirm(redis, KEYS, ["r1"], now_ms=NOW)
-        told: list[str] = []
-        while len(told) < 4:
-            message = await heard.get_message(timeout=PATIENCE_S, ignore_subscribe_messages=True)
-            told += [message["data"]] if message else []
+        messages: list[str] = []
+        while len(messages) < 4:
+            message = await channel.get_message(timeout=PATIENCE_S, ignore_subscribe_messages=True)
+            messages += [message["data"]] if message else []
     expected = [EarlyEnd(it, number, NOW, ENDS) for number, it in enumerate(visitors, 1)]
     assert sorted(await early_ends(redis, ROOM), key=lambda it: it.number) == expected
-    assert told == [f"{it} {number} {NOW} {ENDS}" for number, it in enumerate(visitors, 1)]
+    assert messages == [f"{it} {number} {NOW} {ENDS}" for number, it in enumerate(visitors, 1)]
     assert await redis.ttl(KEYS.early_ends) > 0
     (eve,) = await crowd(redis, 1, now_ms=ENDS)
     await claim(redis, eve, now_ms=ENDS)

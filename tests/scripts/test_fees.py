@@ -45,5 +45,5 @@ async def test_the_amount_has_the_fee_that_the_page_shows(redis: Redis, off_orde
             cost -= (code_in(terms.items) or ("", 0))[1]
             assert terms.amount == cost + fee_of(fee, lines, cost)
             asked = submission(f"s{n}{items}", "ann", wanted)._replace(expected=terms.amount + 1)
-            (told,) = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
-            assert (told.word, told.detail) == ("price_changed", str(terms.amount))
+            (answer,) = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
+            assert (answer.word, answer.detail) == ("price_changed", str(terms.amount))

@@ -23,7 +23,7 @@ async def queue(redis: Client) -> list[tuple[str, float]]:
     return found
 
 
-async def noted(redis: Client) -> list[str]:
+async def log_entries(redis: Client) -> list[str]:
     return [line for _, entry in await redis.xrange(KEYS.log) for line in entry["e"].split("\n")]
 
 
@@ -31,7 +31,7 @@ async def test_they_wait_by_their_numbers_and_the_log_says_so(redis: Client) -> 
     await a_room_in_parts(redis)
     assert await gathered(redis, ("ann", 2), ("bob", 7))
     assert await queue(redis) == [("ann", 2), ("bob", 7)]
-    assert (await noted(redis))[-3:] == ["joined 2 ann", "joined 7 bob", "skipped 7 9"]
+    assert (await log_entries(redis))[-3:] == ["joined 2 ann", "joined 7 bob", "skipped 7 9"]
     assert await redis.hmget(KEYS.meter, "joined", "gathered_to") == ["2", "9"]
 
 

@@ -31,8 +31,8 @@ async def test_each_server_is_known_by_what_it_said_last(redis: Client) -> None:
 
 
 async def test_twice_is_once_and_late_is_never(redis: Client) -> None:
-    async def hear(said: ServerReport, said_ms: int, now_ms: int) -> bool:
-        return await origin.hear_origin(redis, KEYS, said, server="a", said_ms=said_ms, now_ms=now_ms)
+    async def hear(report: ServerReport, said_ms: int, now_ms: int) -> bool:
+        return await origin.hear_origin(redis, KEYS, report, server="a", said_ms=said_ms, now_ms=now_ms)
 
     assert await hear(GOOD, NOW, NOW + 100)
     assert not await hear(GOOD, NOW, NOW + 5_000)

@@ -45,11 +45,13 @@ async def with_code(redis: Redis, it: CodeSet, *, hidden: str = "") -> None:
     await give_sessions(redis, "ann", "bob", "cid")
 
 
-async def said(redis: Redis, items: str, reservation_id: str = "r1", visitor: str = "ann") -> tuple[str, str]:
+async def answer_to(
+    redis: Redis, items: str, reservation_id: str = "r1", visitor: str = "ann"
+) -> tuple[str, str]:
     """What `submit` answers to these items."""
     asked = submission(reservation_id, visitor, items)
-    told = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
-    return told[0].word, told[0].detail
+    answers = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
+    return answers[0].word, answers[0].detail
 
 
 async def uses(redis: Redis, code: str = "FANS") -> int:
@@ -81,20 +83,20 @@ async def test_the_price_is_what_the_page_says(redis: Redis, percent: int) -> No
         }
         amount = codes.amount_of(it, {"floor": 1, "balcony": 2}, prices)
         name = f"r{number}"
-        [told] = await decide(redis, Request(name, f"visitor{number}", "balcony:2,floor:1!FANS"))
+        [decision] = await decide(redis, Request(name, f"visitor{number}", "balcony:2,floor:1!FANS"))
         less = prices["floor"] + 2 * prices["balcony"] - amount
         items = f"balcony:2:{prices['balcony']},floor:1:{prices['floor']}!FANS!{less}"
-        assert told == Decision("held", f"{amount}|EUR|{NOW}|{NOW + 300_000}|{items}")
+        assert decision == Decision("held", f"{amount}|EUR|{NOW}|{NOW + 300_000}|{items}")
         await release(redis, KEYS, [name])
 
 
 async def test_each_use_counts_and_none_is_one_too_many(redis: Redis) -> None:
     await with_code(redis, a_set(percent=10))
     batch = [Request(f"r{n}", f"visitor{n}", "balcony:1!FANS") for n in range(4)]
-    told = await decide(redis, *batch)
-    assert [it.word for it in told] == ["held", "held", "code_refused", "code_refused"]
-    assert told[3].terms == "used_up"
-    assert await said(redis, "balcony:1!FANS", "late") == ("code_refused", "used_up")
+    decisions = await decide(redis, *batch)
+    assert [it.word for it in decisions] == ["held", "held", "code_refused", "code_refused"]
+    assert decisions[3].terms == "used_up"
+    assert await answer_to(redis, "balcony:1!FANS", "late") == ("code_refused", "used_up")
     assert (await uses(redis), await stock(redis, "balcony")) == (2, (3, 2, 0))
     await release(redis, KEYS, ["r0"])
     await release(redis, KEYS, ["r0"])
@@ -115,18 +117,18 @@ async def test_each_use_counts_and_none_is_one_too_many(redis: Redis) -> None:
 )
 async def test_why_a_code_is_refused(redis: Redis, terms: dict[str, object], items: str, why: str) -> None:
     await with_code(redis, a_set(**terms))
-    assert await said(redis, items) == ("code_refused", why)
-    assert await said(redis, items) == ("known", f"code_refused|ann|{why}")
+    assert await answer_to(redis, items) == ("code_refused", why)
+    assert await answer_to(redis, items) == ("known", f"code_refused|ann|{why}")
     assert await decide(redis, Request("r2", "bob", items)) == [Decision("code_refused", why)]
 
 
 async def test_a_hidden_type_is_sold_with_the_code_that_names_it(redis: Redis) -> None:
     await with_code(redis, a_set(ticket_types=["balcony"]), hidden="balcony")
-    assert await said(redis, "balcony:1") == ("unknown_type", "balcony")
+    assert await answer_to(redis, "balcony:1") == ("unknown_type", "balcony")
     assert await decide(redis, Request("r2", "bob", "balcony:1")) == [Decision("sold_out", "")]
-    assert (await said(redis, "balcony:1,floor:1!FANS", "r3"))[0] == "queued"
-    [told] = await decide(redis, Request("r3", "ann", "balcony:1,floor:1!FANS"))
-    assert told.terms.endswith("|balcony:1:3000,floor:1:5000!FANS!0")
+    assert (await answer_to(redis, "balcony:1,floor:1!FANS", "r3"))[0] == "queued"
+    [decision] = await decide(redis, Request("r3", "ann", "balcony:1,floor:1!FANS"))
+    assert decision.terms.endswith("|balcony:1:3000,floor:1:5000!FANS!0")
 
 
 async def test_seats_and_counted_tickets_in_one_order(redis: Redis) -> None:

@@ -60,8 +60,8 @@ async def test_a_booking_token_of_before_is_good_until_it_runs_out(redis: Client
         await renew(redis, KEYS, [RenewRecord(VisitorId("ann"), 1)], now_ms=NOW + later_ms)
     tokens = [NOW + 60_000, NOW + 90_000, NOW + 110_000]  # as claimed, and after each renewal
     others = [NOW + 59_000, NOW + 111_000]  # of her other sessions
-    told = await submitted(redis, NOW + 55_000, *tokens, *others)
-    assert told == ["queued"] * 3 + ["session_ended"] * 2
+    answers = await submitted(redis, NOW + 55_000, *tokens, *others)
+    assert answers == ["queued"] * 3 + ["session_ended"] * 2
     assert await submitted(redis, NOW + 60_000, *tokens) == ["session_ended", "queued", "queued"]
     assert await redis.pttl(KEYS.renewed) > 0
 
@@ -99,5 +99,5 @@ async def test_a_restored_session_that_was_renewed_takes_tokens_of_before(redis:
     assert await load_sessions(redis, KEYS, sessions, epoch=1, now_ms=NOW + 52_000)
     await redis.hset(KEYS.conf, "restoring", 0)
     assert await redis.hgetall(KEYS.renewed) == {"ann": str(NOW + 300)}
-    told = await submitted(redis, NOW + 55_000, NOW + 60_000, NOW + 90_000, NOW + 111_000)
-    assert told == ["queued", "queued", "session_ended"]
+    answers = await submitted(redis, NOW + 55_000, NOW + 60_000, NOW + 90_000, NOW + 111_000)
+    assert answers == ["queued", "queued", "session_ended"]

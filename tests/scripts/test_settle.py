@@ -72,17 +72,17 @@ async def test_each_instance_gets_one_message_with_its_own_outcomes(redis: Redis
                 for i, (message, instance) in enumerate(zip(messages, instances, strict=True), 1)
             ],
         )
-        told: dict[str, str] = {}
+        published: dict[str, str] = {}
 
         async def both() -> bool:
             message = await subscription.get_message(ignore_subscribe_messages=True)
             if message is not None:
-                assert message["channel"] not in told
-                told[message["channel"]] = message["data"]
-            return len(told) == 2
+                assert message["channel"] not in published
+                published[message["channel"]] = message["data"]
+            return len(published) == 2
 
         await wait_until(both, "a message for each instance")
-    assert told == {
+    assert published == {
         OUTCOME_CHANNEL + "web1": "r1|sold_out|v1\nr3|sold_out|v3",
         OUTCOME_CHANNEL + "web2": "r2|sold_out|v2",
     }

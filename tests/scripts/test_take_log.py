@@ -10,7 +10,7 @@ from tests.support.builders import KEYS, Client, a_room
 from tests.support.queue_steps import join, tick
 
 
-async def noted(redis: Client) -> list[str]:
+async def entries(redis: Client) -> list[str]:
     """Everything that waits to be written."""
     return [line for it in await room_log.after(redis, KEYS, BEGINNING, 100) for line in it.lines]
 
@@ -22,7 +22,7 @@ async def test_what_was_taken_is_gone_and_what_came_later_stays(redis: Client) -
     after = room_log.next_id(first.entry_id)
     for _ in range(2):
         await take_log(redis, KEYS, after=after, upto=first.before + len(first.lines))
-        assert await noted(redis) == ["joined 1 ann", "called 1 ann"]
+        assert await entries(redis) == ["joined 1 ann", "called 1 ann"]
         assert (await tick(redis)).noted == 2
 
 
@@ -31,7 +31,7 @@ async def test_beyond_the_cap_it_is_only_counted_until_all_is_taken(redis: Clien
     await redis.delete(KEYS.log)
     await redis.hset(KEYS.meter, "log_noted", LOG_PENDING_MAX - 1)
     await join(redis, "ann")
-    assert await noted(redis) == []
+    assert await entries(redis) == []
     assert (await tick(redis)).noted == LOG_PENDING_MAX + 1
     await take_log(redis, KEYS, after=BEGINNING, upto=0)
     assert (await tick(redis)).noted == 0

@@ -187,7 +187,7 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
     await stock(redis, 0, sold=10)
 
 
-def told(visitor_id: str, number: int, quantity: int = 0) -> AskRecord:
+def claim_after_loss(visitor_id: str, number: int, quantity: int = 0) -> AskRecord:
     """Ask with a token from before the loss; Postgres knows of no place of theirs that ended."""
     known = msgspec.structs.replace(token(visitor_id, number, CHECKED), quantity=quantity)
     return ask_record(visitor_id, known)
@@ -197,7 +197,13 @@ async def test_a_wiped_redis_does_not_lose_who_was_passed_over(redis: Client) ->
     await a_returns_line(redis, 4, 1, 1, free=1)
     assert (await tick(redis)).status.serving_position == 2
     await wiped(redis, 2, SessionRecord("v2", 2, NOW + 60_000, 0))
-    found = await get_places(redis, told("v1", 1, 4), told("v2", 2), told("v3", 3), now_ms=NOW + 2_000)
+    found = await get_places(
+        redis,
+        claim_after_loss("v1", 1, 4),
+        claim_after_loss("v2", 2),
+        claim_after_loss("v3", 3),
+        now_ms=NOW + 2_000,
+    )
     assert states_of(found) == ["waiting", "active", "waiting"]
     assert isinstance(found[0], Place)
     assert (found[0].queue_number, found[0].quantity) == (1, 4)
@@ -210,4 +216,4 @@ async def test_after_a_wipe_a_claimed_turn_is_not_given_again_for_a_wish(redis: 
     await a_returns_line(redis, 2, free=2)
     await tick(redis)
     await wiped(redis, 1, SessionRecord("v1", 1, NOW + 500, 0))
-    assert states_of(await get_places(redis, told("v1", 1, 2), now_ms=NOW + 2_000)) == ["expired"]
+    assert states_of(await get_places(redis, claim_after_loss("v1", 1, 2), now_ms=NOW + 2_000)) == ["expired"]

@@ -122,5 +122,5 @@ async def test_the_log_says_what_is_asked_and_which_lane_suspects_are_in(redis: 
     await a_room(redis, "paused", lanes=LANES)
     before = await redis.xlen(KEYS.log)
     await change_room(redis, 10, "paused", lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
-    [(_, said)] = (await redis.xrange(KEYS.log, "-", "+"))[before:]
-    assert {"set newcomers 2", "set suspects 2"} <= set(said["e"].split("\n"))
+    [(_, entry)] = (await redis.xrange(KEYS.log, "-", "+"))[before:]
+    assert {"set newcomers 2", "set suspects 2"} <= set(entry["e"].split("\n"))

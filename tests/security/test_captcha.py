@@ -25,7 +25,7 @@ LANE = {"lanes": [SLOWER], "suspects_lane": "Slower"}
 
 
 @dataclass(frozen=True)
-class Asking:
+class CaptchaProvider:
     """An app with captchas verified by `provider`, which accepts everything until told otherwise."""
 
     web: Web
@@ -35,27 +35,27 @@ class Asking:
         await self.web.event(room={"captcha": True, **settings})
         await self.web.post("/v1/rooms/gala/pause", headers=self.web.as_("operator"))
 
-    def says(self, success: bool, status: int = 200) -> None:
+    def answer_with(self, success: bool, status: int = 200) -> None:
         self.provider.answer, self.provider.body = status, json.dumps({"success": success}).encode()
 
     @property
-    def asked(self) -> list[dict[str, str]]:
+    def requests(self) -> list[dict[str, str]]:
         return [dict(parse_qsl(it.body.decode())) for it in self.provider.received]
 
 
 @pytest.fixture
-async def asking(stores: Stores, settings: Settings) -> AsyncIterator[Asking]:
+async def asking(stores: Stores, settings: Settings) -> AsyncIterator[CaptchaProvider]:
     async with receiving() as provider:
         keys = {"captcha": "turnstile", "captcha_site_key": "0x4AAA", "captcha_secret": SecretStr(SECRET)}
         ours = settings.model_copy(update={**keys, "captcha_url": provider.url, "rate_limits": True})
         async with served(ours) as web:
-            found = Asking(web, provider)
-            found.says(True)
+            found = CaptchaProvider(web, provider)
+            found.answer_with(True)
             yield found
 
 
 @pytest.mark.parametrize(
-    ("room", "body", "said", "lane"),
+    ("room", "body", "verdict", "lane"),
     [  # lane 0: like everybody else, 1: a suspect, None: refused
         ({}, {}, True, None),
         ({}, WITH, True, 0),
@@ -72,13 +72,17 @@ async def asking(stores: Stores, settings: Settings) -> AsyncIterator[Asking]:
     ],
 )
 async def test_how_a_newcomer_joins(
-    asking: Asking, room: dict[str, Any], body: dict[str, Any], said: bool | None, lane: int | None
+    asking: CaptchaProvider,
+    room: dict[str, Any],
+    body: dict[str, Any],
+    verdict: bool | None,
+    lane: int | None,
 ) -> None:
     await asking.a_sale(**room)
-    asking.says(bool(said), 502 if said is None else 200)
+    asking.answer_with(bool(verdict), 502 if verdict is None else 200)
     answer = await asking.web.post(PLACES, body)
-    assert len(asking.asked) == ("captcha_response" in body)
-    assert all(it["secret"] == SECRET and it["response"] == "XXXX.DUMMY.TOKEN" for it in asking.asked)
+    assert len(asking.requests) == ("captcha_response" in body)
+    assert all(it["secret"] == SECRET and it["response"] == "XXXX.DUMMY.TOKEN" for it in asking.requests)
     assert SECRET not in answer.text
     if lane is None:
         assert code(answer) == (403, "captcha_needed")
@@ -88,26 +92,28 @@ async def test_how_a_newcomer_joins(
     # Visitors who have a place are not asked again.
     asking.provider.received.clear()
     again = await asking.web.post(PLACES, body, headers=bearer(answer.json()["place_token"]))
-    assert (again.status_code, asking.asked) == (200, [])
+    assert (again.status_code, asking.requests) == (200, [])
 
 
-async def test_a_provider_that_is_away_keeps_nobody_out(asking: Asking) -> None:
+async def test_a_provider_that_is_away_keeps_nobody_out(asking: CaptchaProvider) -> None:
     nobody = asking.web.settings.model_copy(update={"captcha_url": "http://127.0.0.1:9"})
     await asking.a_sale()
     async with served(nobody) as web:
         assert (await web.post(PLACES, WITH)).status_code == 201
 
 
-async def test_a_response_is_kept_until_the_proof_of_work_is_there(asking: Asking) -> None:
+async def test_a_response_is_kept_until_the_proof_of_work_is_there(asking: CaptchaProvider) -> None:
     await asking.a_sale(proof_of_work=True)
     refused = await asking.web.post(PLACES, WITH)
-    assert (code(refused), asking.asked) == ((403, "proof_of_work_needed"), [])
+    assert (code(refused), asking.requests) == ((403, "proof_of_work_needed"), [])
     proof = {"proof_of_work": answer_to(refused.json()["challenge"])}
     assert code(await asking.web.post(PLACES, proof)) == (403, "captcha_needed")
     assert (await asking.web.post(PLACES, proof | WITH)).status_code == 201
 
 
-async def test_the_page_lets_in_the_provider_alone_and_only_where_it_is_asked(asking: Asking) -> None:
+async def test_the_page_lets_in_the_provider_alone_and_only_where_it_is_asked(
+    asking: CaptchaProvider,
+) -> None:
     await asking.a_sale(**LANE)
     await asking.web.room("plain")
     fan = Browser(asking.web, httpx.Cookies())
@@ -128,7 +134,9 @@ async def test_the_page_lets_in_the_provider_alone_and_only_where_it_is_asked(as
     assert "no captcha: 1" in (await asking.web.get("/admin/rooms/gala", headers=console)).text
 
 
-async def test_staff_are_offered_it_where_there_is_a_provider(asking: Asking, settings: Settings) -> None:
+async def test_staff_are_offered_it_where_there_is_a_provider(
+    asking: CaptchaProvider, settings: Settings
+) -> None:
     await asking.web.event()
     console, form = await asking.web.staff(), "/admin/rooms/gala/entry/newcomers"
     assert "Cloudflare Turnstile" in (await asking.web.get("/admin/rooms/gala/entry", headers=console)).text

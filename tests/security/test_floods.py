@@ -32,17 +32,17 @@ async def exchanged(url: str, sent: bytes) -> bytes:
     """The server's response to these bytes until it closes, or until its head has arrived."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    told = b""
+    received = b""
     try:
         writer.write(sent)
         async with asyncio.timeout(PATIENCE_S):
-            while b"\r\n\r\n" not in told and (some := await reader.read(65_536)):
-                told += some
+            while b"\r\n\r\n" not in received and (some := await reader.read(65_536)):
+                received += some
     except ConnectionError:  # the server closed while we were sending
         pass
     finally:
         writer.close()
-    return told
+    return received
 
 
 def opened_and_reset(count: int) -> bytes:
@@ -64,13 +64,13 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
         serve_app(web.quart, server) as url,
         plain_client(url, timeout=20) as other,
     ):
-        told = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
-        assert told.startswith(b"HTTP/1.1 200 ")
+        answer = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
         answers = [asyncio.create_task(exchanged(url, flood)) for _ in range(5)]
         for _ in range(20):
             assert (await other.get("/v1/rooms")).status_code == 200
-        for told in await asyncio.gather(*answers):
-            assert not told or told.startswith((b"HTTP/1.1 505 ", b"HTTP/1.1 400 ")), told
+        for answer in await asyncio.gather(*answers):
+            assert not answer or answer.startswith((b"HTTP/1.1 505 ", b"HTTP/1.1 400 ")), answer
 
 
 async def test_an_address_has_so_many_streams_open(stores: Stores, settings: Settings) -> None:
@@ -178,9 +178,9 @@ async def status_from(url: str, source: str, path: str = "/v1/rooms") -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     async with asyncio.timeout(PATIENCE_S):
-        told = await reader.readuntil(b"\r\n\r\n")
+        answer = await reader.readuntil(b"\r\n\r\n")
     writer.close()
-    return told
+    return answer
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -116,9 +116,9 @@ async def test_a_device_is_known_to_its_account_alone_until_the_password_changes
     await attack(web, addresses=20)
     for _ in range(10):
         await log_in(web, "/v1/login", WRONG, HOME)
-    for told in (theirs.partition("=")[2], f"{value}x", value[:-1], "d1.e30.x", "d1", "x" * 5000):
-        forged = await log_in(web, "/v1/login", BOSS, HOME, f"{name}={told}")
-        assert forged.status_code == 429, told
+    for cookie in (theirs.partition("=")[2], f"{value}x", value[:-1], "d1.e30.x", "d1", "x" * 5000):
+        forged = await log_in(web, "/v1/login", BOSS, HOME, f"{name}={cookie}")
+        assert forged.status_code == 429, cookie
     answers = [await log_in(web, "/v1/login", WRONG, HOME, mine) for _ in range(12)]
     assert [it.status_code for it in answers] == [401] * 10 + [429] * 2, "its own bucket, not none"
     both = f"{theirs}; {device_of(await log_in(web, '/v1/login', OTHER, HOME, theirs))}"

@@ -112,8 +112,8 @@ async def test_accounts_of_an_address_count_with_its_other_visitors(
 async def test_staff_set_how_many(settings: Settings, stores: Stores) -> None:
     async with served(behind_a_proxy(settings)) as web:
         await web.room("gala", unclaimed_per_network_max=1)
-        told = [(await web.join("gala", headers=of(ATTACKER)))["state"] for _ in range(2)]
-        assert told == ["called", "waiting"]
+        joined = [(await web.join("gala", headers=of(ATTACKER)))["state"] for _ in range(2)]
+        assert joined == ["called", "waiting"]
         for wrong in (0, -1, "many", 1.5, 1_000_001):
             refused = await web.send(
                 "PATCH",

@@ -63,8 +63,8 @@ async def test_newcomers_join_with_a_confirmed_address_and_nobody_else_does(web:
     assert (code(refused), refused.json()["needed"]) == ((403, "identity_needed"), "email")
     assert code(await web.post(PLACES, {}, headers=web.as_("user"))) == (403, "identity_needed")
     asked = await web.post(IDENTITY, {"email": "Ann@Example.org"})
-    said, mine = asked.json(), bearer(asked.json()["place_token"])
-    assert (asked.status_code, said["asked"], said["confirmed"]) == (202, True, False)
+    document, mine = asked.json(), bearer(asked.json()["place_token"])
+    assert (asked.status_code, document["asked"], document["confirmed"]) == (202, True, False)
     assert code(await web.post(PLACES, {}, headers=mine)) == (403, "identity_needed")
     digits = await code_for(web, "Ann@example.org")
     wrong = f"{(int(digits) + 1) % 10**6:06}"
@@ -176,8 +176,8 @@ async def test_nobody_floods_a_mailbox_and_nothing_tells_whether_it_is_known(web
     answers = [
         (await web.post(IDENTITY, {"email": it})).json() for it in ("ann@example.org", "new@example.org")
     ]
-    for said in answers:
-        assert (said["asked"], said["confirmed"]) == (True, False)
+    for document in answers:
+        assert (document["asked"], document["confirmed"]) == (True, False)
     assert answers[0].keys() == answers[1].keys()
     for spelling in ("ANN@example.org", "ann+1@example.org", "ann+2@example.org"):
         await web.post(IDENTITY, {"email": spelling})

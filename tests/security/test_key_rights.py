@@ -206,8 +206,8 @@ async def test_a_key_that_a_key_made_has_no_more_rights_and_ends_with_it(web: We
     assert code(await web.get(f"/v1/rooms/{OTHER}/settings", headers=last)) == (401, "credential_invalid")
     await web.send("DELETE", f"/v1/keys/{first['key_id']}", headers=web.as_("admin"))
     for it in (child, bound):
-        gone = await web.get(f"/v1/rooms/{MINE}/settings", headers=it)
-        assert code(gone) == (401, "credential_invalid")
+        answer = await web.get(f"/v1/rooms/{MINE}/settings", headers=it)
+        assert code(answer) == (401, "credential_invalid")
 
 
 async def test_what_a_key_is_limited_to_is_checked_shown_and_audited(web: Web) -> None:
@@ -217,8 +217,8 @@ async def test_what_a_key_is_limited_to_is_checked_shown_and_audited(web: Web) -
         body = {"name": "x", "role": "admin", field: wrong}
         assert field_of(await web.post("/v1/keys", body, headers=admin)).partition("[")[0] == field
     await a_key(web, scopes=["stats:read", "rooms:read", "stats:read"], events=[MINE])
-    (told,) = (await web.get("/v1/keys", headers=admin)).json()["items"]
-    assert (told["scopes"], told["events"]) == (["rooms:read", "stats:read"], [MINE])
+    (key,) = (await web.get("/v1/keys", headers=admin)).json()["items"]
+    assert (key["scopes"], key["events"]) == (["rooms:read", "stats:read"], [MINE])
     (entry,) = (await web.get("/v1/audit?kind=api_key", headers=admin)).json()["items"]
     assert (entry["after"]["scopes"], entry["after"]["events"]) == (["rooms:read", "stats:read"], [MINE])
     ours = await web.staff("admin")

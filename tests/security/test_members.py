@@ -67,8 +67,8 @@ async def test_who_is_inside_or_has_tickets_stays_with_that_device(web: Web, wor
     await web.send("DELETE", f"{PLACES}/me", headers=place)
     assert code(await web.post(PLACES, {"proof": proof()})) == (409, "member_elsewhere")
     removed = await web.join("gala", json={"proof": proof("eve")})
-    gone = f"/v1/rooms/gala/visitors/{removed['visitor_id']}"
-    assert (await web.send("DELETE", gone, headers=web.as_("operator"))).status_code == 204
+    path = f"/v1/rooms/gala/visitors/{removed['visitor_id']}"
+    assert (await web.send("DELETE", path, headers=web.as_("operator"))).status_code == 204
     assert code(await web.post(PLACES, {"proof": proof("eve")})) == (409, "member_elsewhere")
 
 

@@ -19,16 +19,16 @@ from tests.support.http import plain_client
 @pytest.fixture
 async def port(web: Web) -> AsyncIterator[str]:
     """The address of a served app's operator port."""
-    told = Ops(web.app.stores, web.app.queues, web.app.loops)
+    operations = Ops(web.app.stores, web.app.queues, web.app.loops)
     with listen(OPS_HOST, 0) as listener:
-        task = asyncio.create_task(operators.serve(told, listener))
+        task = asyncio.create_task(operators.serve(operations, listener))
         yield url_of(OPS_HOST, listener)
         await end([task])
 
 
 async def test_metrics_are_for_who_has_the_token(web: Web) -> None:
-    told = await web.get("/metrics", headers=ops())
-    assert "fairgate_stores_up 1.0" in told.text
+    answer = await web.get("/metrics", headers=ops())
+    assert "fairgate_stores_up 1.0" in answer.text
     token = ops()["Authorization"].removeprefix("Bearer ")
     for headers in (
         {},
@@ -48,9 +48,9 @@ async def test_metrics_are_for_who_has_the_token(web: Web) -> None:
 
 async def test_anybody_is_told_whether_it_is_ready_and_not_why(web: Web) -> None:
     for headers in ({}, web.as_("admin"), {"Authorization": "Basic x"}):
-        told = await web.get("/readyz", headers=headers)
-        assert (told.status_code, told.json()) == (503, {"status": "unavailable"})  # no worker is running
-        assert told.headers["retry-after"] == "1"
+        answer = await web.get("/readyz", headers=headers)
+        assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})  # no worker is running
+        assert answer.headers["retry-after"] == "1"
     assert "worker" in (await web.get("/readyz", headers=ops())).json()["worker"]
 
 

@@ -154,10 +154,10 @@ async def test_any_origin_means_scripts_without_cookies(settings: Settings) -> N
 
 async def test_no_session_begins_at_the_gate_by_a_form_of_a_foreign_page(web: Web, stores: Stores) -> None:
     await web.room(target_url=SHOP, allowed_return_hosts=["pay.example"])
-    told = {"X-Original-URL": f"{SHOP}/basket", "X-Original-Method": "POST"}
+    gate_request = {"X-Original-URL": f"{SHOP}/basket", "X-Original-Method": "POST"}
     before = await everything(stores)
     for who, headers in {**FOREIGN, "a neighbour": {"Sec-Fetch-Site": "same-site"}}.items():
-        refused = await web.get("/v1/rooms/hall/gate", headers={**told, **headers})
+        refused = await web.get("/v1/rooms/hall/gate", headers={**gate_request, **headers})
         assert code(refused) == (403, "foreign_origin"), who
         below = await web.post("/v1/rooms/hall/gate/basket", headers=headers)
         assert code(below) == (403, "foreign_origin"), who
@@ -167,10 +167,12 @@ async def test_no_session_begins_at_the_gate_by_a_form_of_a_foreign_page(web: We
         {"Origin": SHOP},
         {"Sec-Fetch-Site": "cross-site", "Origin": "https://pay.example"},
     ):
-        let_in = await web.get("/v1/rooms/hall/gate", headers={**told, **headers})
+        let_in = await web.get("/v1/rooms/hall/gate", headers={**gate_request, **headers})
         assert let_in.status_code == 204, headers
         mine = {"Cookie": let_in.headers["set-cookie"].partition(";")[0]}
-        inside = await web.get("/v1/rooms/hall/gate", headers={**told, **FOREIGN["another site"], **mine})
+        inside = await web.get(
+            "/v1/rooms/hall/gate", headers={**gate_request, **FOREIGN["another site"], **mine}
+        )
         assert inside.status_code == 204  # up to the shop: nothing of ours changes
 
 
@@ -202,8 +204,8 @@ async def test_cookies_are_bound_to_our_host_where_there_is_tls(settings: Settin
             assert "Path=/;" in cookie + ";" or not secure
         staff = signed_in.headers["set-cookie"].partition(";")[0]
         assert (await web.get("/admin/sign-ins", headers={"Cookie": staff})).status_code == 200
-        gone = await web.post("/admin/sign-out", data={}, headers={**OURS, "Cookie": staff})
-        assert len(gone.headers.get_list("set-cookie")) == 1 + secure  # also under its former name
+        answer = await web.post("/admin/sign-out", data={}, headers={**OURS, "Cookie": staff})
+        assert len(answer.headers.get_list("set-cookie")) == 1 + secure  # also under its former name
 
         mine = place["Authorization"].removeprefix("Bearer ")
         other = (await web.join("hall"))["place_token"]

@@ -118,11 +118,11 @@ async def test_whoever_is_no_staff_gets_a_link_too(
 async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Stores) -> None:
     await appointed(web)
 
-    def told(answer: httpx.Response) -> tuple[int, bytes, list[str]]:
+    def visible_part(answer: httpx.Response) -> tuple[int, bytes, list[str]]:
         return answer.status_code, answer.content, sorted(answer.headers)
 
     known, unknown = await ask(web, BOSS["email"]), await ask(web, STRANGER)
-    assert told(known) == told(unknown)
+    assert visible_part(known) == visible_part(unknown)
     pages = [
         await web.post("/admin/forgot-password", data={"email": it}, headers=OURS)
         for it in (BOSS["email"], STRANGER)
@@ -161,10 +161,10 @@ async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: W
     path = f"/admin/reset-password?token={token}"
     for _ in range(2):  # merely opening it, as mail scanners do, does not use it up
         assert token in (await web.get(path)).text
-    for new, told in (("short", "10 to 200 characters"), ("1234567890", "commonest")):
+    for new, message in (("short", "10 to 200 characters"), ("1234567890", "commonest")):
         form = {"token": token, "new_password": new}
         refused = await web.post("/admin/reset-password", data=form, headers=OURS)
-        assert (refused.status_code, told in refused.text, token in refused.text) == (422, True, True)
+        assert (refused.status_code, message in refused.text, token in refused.text) == (422, True, True)
     form = {"token": token, "new_password": NEW}
     assert "is changed" in (await web.post("/admin/reset-password", data=form, headers=OURS)).text
     for over in (await web.get(path), await web.post("/admin/reset-password", data=form, headers=OURS)):

@@ -86,5 +86,5 @@ async def test_an_account_proves_it_with_its_password(web: Web, stores: Stores, 
     await appoint(web, "ann@example.org", "admin")  # the last admin cannot be deactivated
     left = await web.post(f"/admin/users/{whose}/active", data={"active": "no"}, headers=boss)
     assert left.status_code == 303, left.text
-    gone = await web.get("/v1/orders", headers=key)
-    assert code(gone)[0] == 401, "a key ends with its creator"
+    refused = await web.get("/v1/orders", headers=key)
+    assert code(refused)[0] == 401, "a key ends with its creator"

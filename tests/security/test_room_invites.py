@@ -112,8 +112,8 @@ async def test_an_invitation_is_sent_again_and_withdrawn_with_whoever_came(
     await ann.send("POST", "/rooms/gala/join")
     assert (await it.form("withdraw", invite=it.ids["ann@example.org"])).status_code == 303
     assert (await ann.place())["state"] == "removed"
-    gone = await use(ann, it.link)
-    assert (gone.status_code, "withdrawn" in gone.text) == (403, True)
+    withdrawn = await use(ann, it.link)
+    assert (withdrawn.status_code, "withdrawn" in withdrawn.text) == (403, True)
     path = f"/v1/rooms/gala/invites/{it.ids['bob@example.org']}"
     assert (await web.send("DELETE", path, headers=web.as_("operator"))).status_code == 204
     assert code(await web.send("DELETE", path, headers=web.as_("operator"))) == (404, "not_found")

@@ -24,7 +24,7 @@ def throttled(settings: Settings, **limits: int) -> Settings:
     return settings.model_copy(update=chosen)
 
 
-def told(refused: httpx.Response, policy: str) -> None:
+def check_limited(refused: httpx.Response, policy: str) -> None:
     """Check for a 429 that states the limit and when to retry."""
     assert code(refused) == (429, "rate_limited")
     assert int(refused.headers["retry-after"]) >= 1
@@ -44,7 +44,7 @@ async def test_hold_and_cancel_over_and_over(settings: Settings, stores: Stores,
             held = await process.reserve("gala", booking, key=f"k{i}")
             statuses[held.status_code] += 1
             if held.status_code != 201:
-                told(held, "reservations")
+                check_limited(held, "reservations")
                 continue
             path = f"/v1/reservations/{held.json()['reservation_id']}/cancel"
             cancelled = await process.post(path, headers=place)
@@ -64,11 +64,11 @@ async def test_an_address_is_limited_over_all_processes_and_visitors(
     async with served(chosen) as web, served(chosen) as other:
         await web.event(floor=10)
         sessions = [(await web.inside("gala"))[1] for _ in range(6)]
-        told = [
+        answers = [
             await (web, other)[i % 2].reserve("gala", {**booking, "X-Forwarded-For": "203.0.113.5"})
             for i, booking in enumerate(sessions)
         ]
-        assert [it.status_code for it in told] == [201] * 4 + [429] * 2
+        assert [it.status_code for it in answers] == [201] * 4 + [429] * 2
         from_elsewhere = await other.reserve("gala", {**sessions[5], "X-Forwarded-For": "203.0.113.6"})
         assert from_elsewhere.status_code == 201
 
@@ -84,11 +84,11 @@ async def test_every_call_and_form_is_counted(
         held = await web.reserve("gala", booking)
         assert held.status_code == 201
         policy = "reservations" if limit == "visitor" else "reservations-address"
-        told(await web.reserve("gala", booking, key="again"), policy)
+        check_limited(await web.reserve("gala", booking, key="again"), policy)
         at = f"/v1/reservations/{held.json()['reservation_id']}"
-        told(await web.post(f"{at}/confirm", PAY, headers={**place, "Idempotency-Key": "p"}), policy)
-        told(await web.post(f"{at}/extend", headers=place), policy)
-        told(await web.post(f"{at}/cancel", headers=place), policy)
+        check_limited(await web.post(f"{at}/confirm", PAY, headers={**place, "Idempotency-Key": "p"}), policy)
+        check_limited(await web.post(f"{at}/extend", headers=place), policy)
+        check_limited(await web.post(f"{at}/cancel", headers=place), policy)
         assert (await web.get(at, headers=place)).json()["status"] == "held"
         tokens = [it["Authorization"].removeprefix("Bearer ") for it in (place, booking)]
         cookies = "; ".join(

@@ -67,9 +67,9 @@ async def test_a_batch_has_a_limit(store: Store) -> None:
 
 async def test_an_error_of_one_is_told_to_it_alone_and_one_of_the_batch_to_all(store: Store) -> None:
     calls: Coalescer[str, str, str] = Coalescer(store.flush)
-    for pair, told in ((("a", "refused"), [str, ValueError]), (("b", "broken"), [OSError, OSError])):
+    for pair, expected in ((("a", "refused"), [str, ValueError]), (("b", "broken"), [OSError, OSError])):
         answers = await asyncio.gather(*(calls.submit("k", it) for it in pair), return_exceptions=True)
-        assert [type(it) for it in answers] == told
+        assert [type(it) for it in answers] == expected
     assert await calls.submit("k", "c") == "c"
 
 

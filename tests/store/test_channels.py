@@ -19,11 +19,11 @@ async def test_a_silent_subscription_ends(servers: Servers, monkeypatch: pytest.
     async with a_wire("127.0.0.1", address.port or 0) as wire:
         url = servers.redis_url.replace(f":{address.port}/", f":{wire.port}/")
         redis = await connect_redis(url, timeout_s=5)
-        heard = listen(redis, "news")
-        assert await anext(heard) == ("", "")
+        messages = listen(redis, "news")
+        assert await anext(messages) == ("", "")
         await pubsub.publish(redis, "news", "one")
-        assert await anext(heard) == ("news", "one")
+        assert await anext(messages) == ("news", "one")
         wire.silence()
         with pytest.raises(REDIS_AWAY, match="stopped responding"):
-            await anext(heard)
+            await anext(messages)
         await redis.aclose()

@@ -26,7 +26,7 @@ def attempt(payment_id: str, reservation_id: str) -> Attempt:
     return Attempt(payment_id, reservation_id, "print", "card", "tok_ok")
 
 
-async def asked(stores: Stores) -> dict[str, str]:
+async def pending_payments(stores: Stores) -> dict[str, str]:
     """Map each payment_id that waits for the gateway to what it pays for."""
     found = await stores.postgres.fetch(
         "SELECT payment_id, reservation_id FROM payments WHERE status = 'asked'"
@@ -43,7 +43,7 @@ async def test_a_batch_takes_what_can_be_paid_and_leaves_the_rest(stores: Stores
     assert await begin(stores.postgres, batch) == {"p1": bill, "p2": bill}
     assert await rows(stores) == {"r1": "paying", "r2": "paying", "over": "held"}
     assert await begin(stores.postgres, batch) == {}
-    assert await asked(stores) == {"p1": "r1", "p2": "r2"}
+    assert await pending_payments(stores) == {"p1": "r1", "p2": "r2"}
 
 
 async def test_of_two_attempts_for_one_hold_the_first_takes_it(stores: Stores) -> None:
@@ -51,7 +51,7 @@ async def test_of_two_attempts_for_one_hold_the_first_takes_it(stores: Stores) -
     await holds(stores, "r1")
     batch = [attempt("p2", "r1"), attempt("p1", "r1"), attempt("p2", "r1")]
     assert (await begin(stores.postgres, batch)).keys() == {"p2"}
-    assert await asked(stores) == {"p2": "r1"}
+    assert await pending_payments(stores) == {"p2": "r1"}
 
 
 async def test_an_attempt_that_was_made_before_takes_nothing_a_second_time(stores: Stores) -> None:
@@ -93,7 +93,7 @@ async def test_a_hold_somebody_has_locked_is_left_alone_or_waited_for(stores: St
         await wait_until(lambda: stores.postgres.fetchval(WAITING), "the attempt waiting for the lock")
         await locking.rollback()
         assert (await alone).keys() == {"p1"}
-    assert await asked(stores) == {"p1": "r1", "p2": "r2"}
+    assert await pending_payments(stores) == {"p1": "r1", "p2": "r2"}
 
 
 async def test_batches_of_the_same_holds_in_any_order_take_each_once(stores: Stores) -> None:
@@ -103,4 +103,4 @@ async def test_batches_of_the_same_holds_in_any_order_take_each_once(stores: Sto
     batches = [[attempt(f"p{batch}-{it}", it) for it in ids[:: (1, -1)[batch % 2]]] for batch in range(6)]
     taken = await asyncio.gather(*(begin(stores.postgres, it) for it in batches))
     assert sum(map(len, taken)) == 100
-    assert sorted((await asked(stores)).values()) == sorted(ids)
+    assert sorted((await pending_payments(stores)).values()) == sorted(ids)

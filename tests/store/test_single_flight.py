@@ -73,9 +73,9 @@ async def test_what_it_raises_all_are_told_and_it_is_not_remembered() -> None:
 
 
 async def test_an_error_nobody_waits_for_is_no_warning() -> None:
-    flight, work, said = SingleFlight[str, int](), Work(), list[object]()
+    flight, work, results = SingleFlight[str, int](), Work(), list[object]()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _loop, context: said.append(context))
+    loop.set_exception_handler(lambda _loop, context: results.append(context))
     try:
         (caller,) = await waiting(flight, work, 1)
         caller.cancel()
@@ -89,5 +89,5 @@ async def test_an_error_nobody_waits_for_is_no_warning() -> None:
         await asyncio.sleep(0)
     finally:
         loop.set_exception_handler(None)
-    assert not said
+    assert not results
     assert work.begun == 1

@@ -204,8 +204,8 @@ async def test_a_database_with_tls_and_at_a_unix_socket(servers: Servers) -> Non
             await connect_postgres(f"{url}?sslmode=disable", timeout_s=2, connections_max=1)
         for taken in (full, bouncer.socket_url):
             await asyncio.to_thread(migrate.up, taken)
-            told = await fairgate("env", REDIS_URL=servers.redis_url, DATABASE_URL=taken)
-            assert f"DATABASE_URL={taken}\n" in told.out
+            ended = await fairgate("env", REDIS_URL=servers.redis_url, DATABASE_URL=taken)
+            assert f"DATABASE_URL={taken}\n" in ended.out
             checked = await fairgate("check", "--all", REDIS_URL=servers.redis_url, DATABASE_URL=taken)
             assert checked.code == 0, checked.err
 

@@ -36,12 +36,12 @@ def _issued(
     name: str, by: ec.EllipticCurvePrivateKey | None, issuer: x509.Certificate | None, *, leaf: bool = False
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    said = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     if leaf:
-        said += [x509.NameAttribute(NameOID.USER_ID, TYPE)]
-        said += [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, TEAM)]
-        said += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Old Hall")]
-    subject = x509.Name(said)
+        attributes += [x509.NameAttribute(NameOID.USER_ID, TYPE)]
+        attributes += [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, TEAM)]
+        attributes += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Old Hall")]
+    subject = x509.Name(attributes)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -52,9 +52,9 @@ def now() -> Spent:
 def _family(pid: int) -> Iterator[int]:
     """The process and all below it, as Linux tells it: looking through all there are takes too long."""
     yield pid
-    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            for child in told.read_text().split():
+            for child in listing.read_text().split():
                 yield from _family(int(child))
 
 

@@ -109,10 +109,10 @@ async def sentinels(servers: Servers, primary: Server) -> list[Server]:
             try:
                 async with Redis(port=it.port, decode_responses=True) as client:
                     sentinel: Any = client
-                    told = (await sentinel.sentinel_masters())["sale"]
+                    state = (await sentinel.sentinel_masters())["sale"]
             except (RedisError, KeyError):
                 return False
-            if (told["num-slaves"], told["num-other-sentinels"]) != (1, 2):
+            if (state["num-slaves"], state["num-other-sentinels"]) != (1, 2):
                 return False
         return True
 

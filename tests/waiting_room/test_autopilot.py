@@ -47,7 +47,7 @@ async def an_open_room(queues: Queues, crowd: int = RATE + 30, **settings: Any) 
     await admission.admit(queues.stores.redis, KEYS, limit=0)  # this counts the calls
 
 
-async def said(queues: Queues, report: ServerReport) -> Room:
+async def report_and_decide(queues: Queues, report: ServerReport) -> Room:
     """The room after this report and the decision that follows."""
     before = (await read_origin(queues, ROOM))[1].course
     heard_ms = before.heard_ms
@@ -74,9 +74,9 @@ async def test_the_rate_follows_the_shop_as_a_change_of_its_own(queues: Queues) 
     await an_open_room(queues)
     downs = metrics.AUTOPILOT.labels("down")._value.get()
     with capture_logs() as logged:
-        raised = rate(await said(queues, CALM))
+        raised = rate(await report_and_decide(queues, CALM))
         assert raised > RATE
-        lowered = rate(await said(queues, OVER))
+        lowered = rate(await report_and_decide(queues, OVER))
         assert lowered < raised
     client: Any = queues.stores.redis
     assert await client.hget(KEYS.conf, "rate") == str(lowered)
@@ -104,25 +104,27 @@ async def test_of_many_workers_one_decides(queues: Queues) -> None:
 
 async def test_staff_who_set_the_rate_take_over_until_they_switch_it_on_again(queues: Queues) -> None:
     await an_open_room(queues)
-    await said(queues, OVER)
+    await report_and_decide(queues, OVER)
     await control.configure(queues, ROOM, {"active_visitors_max": 500}, by=STAFF)
-    assert rate(await said(queues, OVER)) < RATE, "changing another setting does not end the autopilot"
+    assert rate(await report_and_decide(queues, OVER)) < RATE, (
+        "changing another setting does not end the autopilot"
+    )
     taken = await control.configure(queues, ROOM, {"admission_rate_per_minute": 900}, by=STAFF)
     assert taken.settings.autopilot is not None
     assert taken.settings.autopilot.paused
-    assert rate(await said(queues, OVER)) == 900
+    assert rate(await report_and_decide(queues, OVER)) == 900
     by_hand = (await log_of_room(queues))[0]
     assert by_hand.subject == STAFF.subject
     undone = await control.undo(queues, ROOM, by_hand.audit_id, by=STAFF)
     assert undone.settings.autopilot == ON
-    assert rate(await said(queues, OVER)) < rate(undone)
+    assert rate(await report_and_decide(queues, OVER)) < rate(undone)
 
 
 async def test_staff_undo_their_own_last_change_whatever_the_autopilot_did_since(queues: Queues) -> None:
     await an_open_room(queues)
     await control.configure(queues, ROOM, {"message": "Hello"}, by=STAFF)
     own = (await log_of_room(queues))[0]
-    lowered = rate(await said(queues, OVER))
+    lowered = rate(await report_and_decide(queues, OVER))
     undone = await control.undo(queues, ROOM, own.audit_id, by=STAFF)
     assert (undone.settings.message, rate(undone)) == ("", lowered)
 
@@ -144,8 +146,8 @@ async def test_a_rate_outside_of_floor_and_ceiling_is_brought_inside(queues: Que
 
 async def test_when_redis_is_lost_it_goes_on_from_the_last_rate(queues: Queues) -> None:
     await an_open_room(queues)
-    await said(queues, OVER)
-    lowered = rate(await said(queues, OVER))
+    await report_and_decide(queues, OVER)
+    lowered = rate(await report_and_decide(queues, OVER))
     await queues.stores.redis.flushall()
     await status(queues, ROOM)  # this restores the room
     await steer_rooms(queues)
@@ -153,7 +155,7 @@ async def test_when_redis_is_lost_it_goes_on_from_the_last_rate(queues: Queues) 
     _, known, _ = await read_origin(queues, ROOM)
     assert known.course.last is not None
     assert known.course.last.why == "no report from the shop yet"
-    assert rate(await said(queues, OVER)) < lowered
+    assert rate(await report_and_decide(queues, OVER)) < lowered
 
 
 async def test_what_staff_change_in_between_is_not_overwritten(queues: Queues) -> None:
@@ -167,14 +169,14 @@ async def test_what_staff_change_in_between_is_not_overwritten(queues: Queues) -
 async def test_where_nobody_is_called_anyway_nothing_is_decided(queues: Queues) -> None:
     await an_open_room(queues)
     await control.set_state(queues, ROOM, "pause", by=STAFF)
-    assert rate(await said(queues, OVER)) == RATE
+    assert rate(await report_and_decide(queues, OVER)) == RATE
     await control.set_state(queues, ROOM, "resume", by=STAFF)
-    assert rate(await said(queues, OVER)) < RATE
+    assert rate(await report_and_decide(queues, OVER)) < RATE
 
 
 async def test_a_rate_that_nobody_waits_for_is_not_raised(queues: Queues) -> None:
     await an_open_room(queues, crowd=0)
-    assert rate(await said(queues, CALM)) == RATE
+    assert rate(await report_and_decide(queues, CALM)) == RATE
 
 
 async def test_one_room_that_cannot_be_steered_leaves_the_others(queues: Queues) -> None:
@@ -183,7 +185,7 @@ async def test_one_room_that_cannot_be_steered_leaves_the_others(queues: Queues)
     await control.set_state(queues, RoomId("broken"), "open", by=STAFF)
     client: Any = queues.stores.redis
     await client.set("{broken}:origin", "of the wrong type", ex=60)
-    assert rate(await said(queues, OVER)) < RATE
+    assert rate(await report_and_decide(queues, OVER)) < RATE
 
 
 async def test_a_room_that_is_not_there_takes_no_reports(queues: Queues) -> None:

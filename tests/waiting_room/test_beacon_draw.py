@@ -78,7 +78,7 @@ async def drawn(queues: Queues) -> int:
     return count
 
 
-async def said(queues: Queues, *words: str) -> list[str]:
+async def leaves_with(queues: Queues, *words: str) -> list[str]:
     """The leaves that contain these words, without their times."""
     export = await from_stores(queues.stores, ROOM)
     assert export is not None
@@ -90,10 +90,10 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
     await a_prequeue(queues, opens_in_s=20)
     entrants = await joined(queues, 30)
     await room_log.write(queues.stores, ROOM, CHAIN)
-    [announced] = await said(queues, "mixes")
+    [announced] = await leaves_with(queues, "mixes")
     number = await opened(queues)
     assert announced == f"mixes beacon {CHAIN.hash} {number}"  # soon enough, though staff opened early
-    assert await said(queues, "awaits") == [f"awaits {number}"]
+    assert await leaves_with(queues, "awaits") == [f"awaits {number}"]
     await queues.stores.postgres.execute("UPDATE rooms SET draw_round = $1", number - 19)  # earlier, for us
     await queues.stores.postgres.execute("UPDATE room_logs SET draw_round = $1", number - 19)
     number -= 19
@@ -116,7 +116,7 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
     in_order = sorted(entrants, key=lambda it: draw_of(key, it.visitor_id))
     found = [(await place(queues, ROOM, claims(it)))[0] for it in in_order]
     assert [it.queue_number for it in found] == list(range(1, 31))
-    assert await said(queues, "beacon") == [f"beacon {number} {signature_of(number).hex()}"]
+    assert await leaves_with(queues, "beacon") == [f"beacon {number} {signature_of(number).hex()}"]
     row = await rooms.select_room(queues.stores.postgres, ROOM)
     assert row is not None
     document = draw_document(row.room, opened=True)
@@ -131,13 +131,13 @@ async def test_an_opening_by_hand_awaits_the_next_round_and_the_audit_finds_it_f
     await a_prequeue(queues)
     await joined(queues, 3)
     await room_log.write(queues.stores, ROOM, CHAIN)
-    assert await said(queues, "mixes") == [f"mixes beacon {CHAIN.hash} 0"]
+    assert await leaves_with(queues, "mixes") == [f"mixes beacon {CHAIN.hash} 0"]
     number = await opened(queues)
     async with a_relay(CHAIN) as relay:
 
         async def came() -> bool:
             await read(queues, relay)
-            return bool(await said(queues, "beacon"))
+            return bool(await leaves_with(queues, "beacon"))
 
         await wait_until(came, "the round", every_s=0.1)
     assert await drawn(queues) == 3
@@ -158,7 +158,7 @@ async def test_a_moved_opening_is_announced_before_the_round_exists(queues: Queu
     await control.configure(queues, ROOM, {"opens_at": later.isoformat()}, by=STAFF)
     await joined(queues, 1)
     await room_log.write(queues.stores, ROOM, CHAIN)
-    first, second = await said(queues, "mixes")
+    first, second = await leaves_with(queues, "mixes")
     number = round_for(CHAIN, round(later.timestamp() * 1000))
     assert first != second == f"mixes beacon {CHAIN.hash} {number}"
     assert await queues.stores.postgres.fetchval("SELECT draw_round FROM rooms") == number
@@ -177,11 +177,11 @@ async def test_a_beacon_that_is_away_for_too_long_is_missed_and_the_log_says_so(
 
         async def given_up() -> bool:
             await read(queues, relay)
-            return bool(await said(queues, "missed"))
+            return bool(await leaves_with(queues, "missed"))
 
         await wait_until(given_up, "the end of waiting", every_s=0.1)
     assert await drawn(queues) == 5
-    assert await said(queues, "missed", "beacon") == [f"missed {number}"]
+    assert await leaves_with(queues, "missed", "beacon") == [f"missed {number}"]
     in_order = sorted(entrants, key=lambda it: draw_of(SEED, it.visitor_id))
     found = [(await place(queues, ROOM, claims(it)))[0] for it in in_order]
     assert [it.queue_number for it in found] == list(range(1, 6))

@@ -69,8 +69,8 @@ async def test_a_provider_that_fails_is_left_alone_and_then_tried_by_one(
         clock.now += LEFT_ALONE_S
         if time_round == 2:
             provider.answer = 200
-        said = await asyncio.gather(*[captchas.verify(settings, "r", "") for _ in range(5)])
-        assert sorted(said) == ["unknown"] * 5 if time_round == 1 else ["solved", *["unknown"] * 4]
+        verdicts = await asyncio.gather(*[captchas.verify(settings, "r", "") for _ in range(5)])
+        assert sorted(verdicts) == ["unknown"] * 5 if time_round == 1 else ["solved", *["unknown"] * 4]
         assert len(provider.received) == FAILURES_MAX + time_round
     assert await captchas.verify(settings, "r", "") == "solved"
 
@@ -90,8 +90,8 @@ async def test_a_provider_that_says_nothing_has_a_deadline(opened: Callable[[Cap
         captchas = opened(Captchas(timeout_s=2))
         settings = to(f"http://127.0.0.1:{server.getsockname()[1]}/")
         # More requests than connections: those that only waited for a connection do not count.
-        said = await asyncio.gather(
+        verdicts = await asyncio.gather(
             *[captchas.verify(settings, "r", "") for _ in range(CONNECTIONS_MAX + 20)]
         )
-        assert set(said) == {"unknown"}
+        assert set(verdicts) == {"unknown"}
         assert FAILURES_MAX <= captchas._failures < CONNECTIONS_MAX + 20

@@ -166,10 +166,10 @@ async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_the
     if gone_s > 3:  # a shorter difference does not extend the session
         assert again.session_expires_at_ms >= at(until_s + SESSION_S - 1)
     await tick(redis, at(until_s + NOTICED_S))
-    told = await room.place(
+    reply = await room.place(
         redis, KEYS, [ask_record("early")], rate=0, burst=1, now_ms=at(until_s + NOTICED_S)
     )
-    assert states_of(told.places) == ["active"]
+    assert states_of(reply.places) == ["active"]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["redis was there", "redis has restarted"])
@@ -278,12 +278,12 @@ async def test_a_web_process_that_knows_postgres_is_away_calls_nobody_and_begins
 ) -> None:
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
-    told = {"rate": 0, "burst": 1, "now_ms": NOW}
-    found = await room.join(redis, KEYS, [join_record(ann), join_record(a_visitor())], away=1, **told)
+    options = {"rate": 0, "burst": 1, "now_ms": NOW}
+    found = await room.join(redis, KEYS, [join_record(ann), join_record(a_visitor())], away=1, **options)
     assert states_of(found.places) == ["called", "waiting"]
-    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **told)
+    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **options)
     assert states_of(found.places) == ["away"]
     await tick(redis, limit=1)
     assert states_of(await claim(redis, ann)) == ["active"]
-    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **told)
+    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **options)
     assert states_of(found.places) == ["active"]

@@ -106,9 +106,13 @@ async def test_a_head_is_signed_at_once_and_then_every_ten_seconds(stores: Store
     for leaf in leaves:
         tree.append(leaf_hash(leaf.encode()))
     keys = {it.kid: it.jwk() for it in await signing_keys.select_all(stores.postgres, "log")}
-    said = read_statement(head.statement, keys, HEAD_TYPE)
-    assert said is not None
-    assert (said["room_id"], said["size"], said["root"]) == (ROOM, len(STORY) + 1, tree.root().hex())
+    statement = read_statement(head.statement, keys, HEAD_TYPE)
+    assert statement is not None
+    assert (statement["room_id"], statement["size"], statement["root"]) == (
+        ROOM,
+        len(STORY) + 1,
+        tree.root().hex(),
+    )
     await join(stores.redis, "eve")
     due_ms = (await write(stores, ROOM)).head_due_ms
     assert due_ms == head.at_ms + 10_000
@@ -150,11 +154,11 @@ async def test_a_draw_made_with_the_log_says_so_before_anybody_joins_and_with_wh
     await write(stores, ROOM)
     export = await from_stores(stores, ROOM)
     assert export is not None
-    at, said = next((at, it.split(" ")) for at, it in enumerate(export.entries) if " mixed " in it)
+    at, fields = next((at, it.split(" ")) for at, it in enumerate(export.entries) if " mixed " in it)
     tree = Frontier()
     for leaf in export.entries[:at]:
         tree.append(leaf_hash(leaf.encode()))
-    assert said[2] == tree.root().hex()
+    assert fields[2] == tree.root().hex()
     assert export.entries[at - 1].split(" ")[1:] == ["revealed", SEED.hex()]
     row = await stores.postgres.fetchrow("SELECT draw_root, version FROM rooms")
     assert row is not None
@@ -220,14 +224,14 @@ async def test_lanes_are_in_the_log_and_what_really_happened_in_them_is_fair(sto
     assert export is not None
     verdict = audit(export)
     assert verdict.findings == []
-    said = [it.split(" ") for it in export.entries]
-    assert [it[2:] for it in said if it[1] == "lanes"] == [["65", "30", "5"], ["35", "60", "5"]]
-    called = Counter(it[4] if len(it) > 4 else "0" for it in said if it[1] == "called")
+    fields = [it.split(" ") for it in export.entries]
+    assert [it[2:] for it in fields if it[1] == "lanes"] == [["65", "30", "5"], ["35", "60", "5"]]
+    called = Counter(it[4] if len(it) > 4 else "0" for it in fields if it[1] == "called")
     assert called["0"] > called["2"] > 0
     assert called["1"] > 20
     assert verdict.counts["passed: tickets"] > 5
     # The order holds per lane: without the lanes the same log is not fair.
-    plain = [" ".join(it[:4]) for it in said if it[1] != "lanes"]
+    plain = [" ".join(it[:4]) for it in fields if it[1] != "lanes"]
     assert "overtaken" in {
         it.kind for it in audit(msgspec.structs.replace(export, entries=plain, heads=[])).findings
     }

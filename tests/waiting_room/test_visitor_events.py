@@ -28,7 +28,7 @@ async def a_sale_tonight(stores: Stores, *, on: bool = True) -> None:
     await tick(stores.redis, NOW + 11_000)
 
 
-async def told(stores: Stores) -> list[tuple[Any, ...]]:
+async def published(stores: Stores) -> list[tuple[Any, ...]]:
     """What subscribers receive, in order."""
     rows = await stores.postgres.fetch(
         "SELECT type, data ->> 'visitor_id', (data ->> 'queue_number')::int FROM notices "
@@ -54,12 +54,12 @@ STORY = [
 async def test_each_step_is_told_once_and_in_order(stores: Stores) -> None:
     await a_sale_tonight(stores)
     await move_to_outbox(stores, ROOM, 0)
-    assert await told(stores) == STORY
+    assert await published(stores) == STORY
     assert await stream.after(stores.redis, KEYS, stream.BEGINNING, 10) == []
     await move_to_outbox(stores, ROOM, 0)
     await join(stores.redis, "eve", now_ms=NOW + 11_000)
     await move_to_outbox(stores, ROOM, 0)
-    assert await told(stores) == [*STORY, ("visitor.joined", "eve", 5)]
+    assert await published(stores) == [*STORY, ("visitor.joined", "eve", 5)]
     times = await stores.postgres.fetch("SELECT notice_id, at FROM notices")
     assert len({row["notice_id"] for row in times}) == len(times)
 
@@ -70,7 +70,7 @@ async def test_what_was_handed_on_by_a_worker_that_died_then_is_not_told_again(s
     await move_to_outbox(stores, ROOM, 0)
     await stores.redis.restore(KEYS.visitor_events, 0, left, replace=True)
     await move_to_outbox(stores, ROOM, 0)
-    assert await told(stores) == STORY
+    assert await published(stores) == STORY
 
 
 async def test_a_room_that_does_not_ask_notes_nothing(stores: Stores) -> None:

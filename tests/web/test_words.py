@@ -90,6 +90,6 @@ ERRORS = [
 
 
 def test_every_error_is_told_in_words() -> None:
-    said = {repr(it): describe_error(it) for it in ERRORS}
-    assert {name: it for name, it in said.items() if not it or MACHINE.search(it)} == {}
-    assert set(said.values()) >= {"no such host", "the connection was refused", "451 try later"}
+    descriptions = {repr(it): describe_error(it) for it in ERRORS}
+    assert {name: it for name, it in descriptions.items() if not it or MACHINE.search(it)} == {}
+    assert set(descriptions.values()) >= {"no such host", "the connection was refused", "451 try later"}

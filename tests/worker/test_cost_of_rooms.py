@@ -29,14 +29,14 @@ QUIET = [f"quiet{number}" for number in range(20)]
 EMPTY = [f"empty{number}" for number in range(40)]
 
 
-class Asked(NamedTuple):
+class StoreLoad(NamedTuple):
     """Calls per second."""
 
     round_trips: float  # to Redis
     scripts: float
 
 
-class Counted:
+class CountingStores:
     """The worker's stores, and how often it has called Redis."""
 
     def __init__(self, stores: Stores) -> None:
@@ -45,10 +45,10 @@ class Counted:
 
 
 @asynccontextmanager
-async def counted(servers: Servers, stores: Stores) -> AsyncIterator[Counted]:
+async def counted(servers: Servers, stores: Stores) -> AsyncIterator[CountingStores]:
     """The same stores, but with a Redis client that only the worker uses."""
     client: Any = await connect_redis(servers.redis_url, timeout_s=5)
-    found = Counted(Stores(client, stores.postgres))
+    found = CountingStores(Stores(client, stores.postgres))
 
     class Counting(client.connection_pool.connection_class):
         async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
@@ -61,7 +61,7 @@ async def counted(servers: Servers, stores: Stores) -> AsyncIterator[Counted]:
     await client.aclose()
 
 
-async def asked(found: Counted, stores: Stores, room_id: str) -> Asked:
+async def measure_load(found: CountingStores, stores: Stores, room_id: str) -> StoreLoad:
     """Count for a few seconds."""
     client: Any = stores.redis
     samples = RoomKeys(RoomId(room_id)).samples
@@ -78,7 +78,7 @@ async def asked(found: Counted, stores: Stores, room_id: str) -> Asked:
     before = await so_far()
     await wait_until(partial(sampled, STARTED + MOMENTS), "some samples")
     took_s, *counted = (after - start for after, start in zip(await so_far(), before, strict=True))
-    return Asked(*(count / took_s for count in counted))
+    return StoreLoad(*(count / took_s for count in counted))
 
 
 async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
@@ -93,7 +93,7 @@ async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
         await control.configure(queues, RoomId(name), {"admission_rate_per_minute": 0}, by=STAFF)
         await join(queues, RoomId(name), Joining(a_visitor()))
     async with counted(servers, stores) as found, a_worker(found.stores):
-        it = await asked(found, stores, QUIET[0])
+        it = await measure_load(found, stores, QUIET[0])
     assert it.round_trips <= 32  # it was 280 when each room ticked by itself
     # Per room: a tick and a sample every second, a status and an alert check every two; plus calls that
     # belong to no room.

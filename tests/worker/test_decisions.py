@@ -46,7 +46,7 @@ async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores)
     client: Client = stores.redis
     await a_sale(stores, {"floor": 2})
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
+        reserving = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         epoch = await stores.postgres.fetchval("UPDATE rooms SET epoch = epoch + 1 RETURNING epoch")
         await client.hset(LIVE.conf, mapping={"epoch": epoch, "restoring": 1})
@@ -54,7 +54,7 @@ async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores)
         await client.hset(LIVE.conf, "restoring", 0)
         assert await stock(stores.redis, "floor", LIVE) == (2, 0, 0)
         async with running_worker(stores):
-            assert (await asked).reservation
+            assert (await reserving).reservation
     assert await stock(stores.redis, "floor", LIVE) == (0, 2, 0)
     assert await check(stores, GALA) == []
 

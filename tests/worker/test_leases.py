@@ -97,12 +97,12 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
-        heard = [it async for it in _until_left(stores, channel, leaving)]
+        messages = [it async for it in _until_left(stores, channel, leaving)]
         if not asks:
             assert (await asked).reservation, "it was read before it was known whose room it is"
-            assert heard == []
+            assert messages == []
             return
-        assert heard == [(channel, "")]
+        assert messages == [(channel, "")]
         assert await backlog(stores.redis, LIVE) == 1
         async with running_worker(stores, "other"):
             assert (await asyncio.wait_for(asked, PATIENCE_S)).reservation
@@ -110,11 +110,11 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
 
 async def _until_left(stores: Stores, channel: str, leaving: lane.Lane) -> AsyncIterator[tuple[str, str]]:
     """What arrives on the channel until the lane has ended."""
-    async for heard, said in listen(stores.redis, channel, "end"):
-        if not heard:
+    async for channel_name, message in listen(stores.redis, channel, "end"):
+        if not channel_name:
             await leaving.run()
             await publish(stores.redis, "end", "")
-        elif heard == "end":
+        elif channel_name == "end":
             return
         else:
-            yield heard, said
+            yield channel_name, message

@@ -51,7 +51,7 @@ def mailer(server: MailServer) -> Mailer:
     return open_mailer(settings)
 
 
-async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
+async def queue_mails(stores: Stores, *emails: str, first: int = 0) -> None:
     """Create a hold for each address, each with its own visitor, and relay the events."""
     holds = []
     for number, email in enumerate(emails, first):
@@ -71,7 +71,7 @@ async def states(stores: Stores) -> dict[str, tuple[str, str]]:
     return {row["recipient"]: (row["state"], row["why"]) for row in rows}
 
 
-async def due_now(stores: Stores) -> None:
+async def make_due(stores: Stores) -> None:
     """Retries, and mail leased by a dead worker, are due now."""
     await stores.postgres.execute("UPDATE mails SET due_at = now() - interval '1 s'")
 
@@ -95,7 +95,7 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
     await a_sale(stores, {"floor": 1000})
     everybody = [f"fan-{number}@example.org" for number in range(KILLS * EACH)]
     for round_ in range(KILLS):
-        await queued(stores, *everybody[round_ * EACH : (round_ + 1) * EACH], first=round_ * EACH)
+        await queue_mails(stores, *everybody[round_ * EACH : (round_ + 1) * EACH], first=round_ * EACH)
         before = len(server.subjects())
         with a_worker(servers, database_url, server):
 
@@ -103,7 +103,7 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
                 return len(server.subjects()) > before + 3
 
             await wait_until(some, "the first mails", every_s=0.005)
-        await due_now(stores)
+        await make_due(stores)
     with a_worker(servers, database_url, server):
 
         async def over() -> bool:
@@ -127,7 +127,7 @@ async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
 ) -> None:
     await a_sale(stores)
     no_addresses = ["a b@example.org", "a,b@example.org", "<a@example.org", "@"]
-    await queued(stores, "refused@example.org", "later@example.org", "ann@example.org", *no_addresses)
+    await queue_mails(stores, "refused@example.org", "later@example.org", "ann@example.org", *no_addresses)
     while await send_due(stores, mailer) is not None:
         pass
     became = await states(stores)
@@ -139,21 +139,21 @@ async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
     assert [it["To"] for it in server.received()] == ["ann@example.org"]
     assert await send_due(stores, mailer) is None  # not due yet
     await stores.postgres.execute("UPDATE mails SET created_at = now() - interval '25 hours'")
-    await due_now(stores)
+    await make_due(stores)
     assert await send_due(stores, mailer) is False
     assert (await states(stores))["later@example.org"][0] == "given_up"
 
 
 async def test_retries_wait_longer_each_time(stores: Stores, mailer: Mailer) -> None:
     await a_sale(stores)
-    await queued(stores, "later@example.org")
+    await queue_mails(stores, "later@example.org")
     waits = []
     for _ in range(4):
         await send_due(stores, mailer)
         waits.append(
             await stores.postgres.fetchval("SELECT extract(epoch FROM due_at - now())::float8 FROM mails")
         )
-        await due_now(stores)
+        await make_due(stores)
     for wait_s, longest_s in zip(waits, (2.5, 10, 40, 160), strict=True):
         assert longest_s * 0.5 < wait_s <= longest_s
 
@@ -164,11 +164,11 @@ async def test_a_server_that_is_away_loses_nothing(
     await a_sale(stores)
     everybody = [f"fan-{number}@example.org" for number in range(7)]
     server.stop()
-    await queued(stores, *everybody)
+    await queue_mails(stores, *everybody)
     assert await send_due(stores, mailer) is False
     assert {state for state, _ in (await states(stores)).values()} == {"waiting"}
     server.start()
-    await due_now(stores)
+    await make_due(stores)
     await asyncio.gather(*(send_due(stores, mailer) for _ in range(4)))
     assert {state for state, _ in (await states(stores)).values()} == {"sent"}
     assert sorted(it["To"] for it in server.received()) == everybody
@@ -178,10 +178,10 @@ async def test_what_may_have_arrived_is_not_sent_again(
     stores: Stores, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
-    await queued(stores, "hangup@example.org", "ann@example.org")
+    await queue_mails(stores, "hangup@example.org", "ann@example.org")
     for _ in range(3):
         await send_due(stores, mailer)
-        await due_now(stores)
+        await make_due(stores)
     became = await states(stores)
     assert became["hangup@example.org"] == ("unclear", stored.BROKE_OFF)
     assert became["ann@example.org"] == ("sent", "")
@@ -192,7 +192,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
     stores: Stores, database_url: str, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
-    await queued(stores, "slow@example.org")
+    await queue_mails(stores, "slow@example.org")
     hasty = Stores(stores.redis, await connect_postgres(database_url, timeout_s=0.5, connections_max=4))
     sending = asyncio.create_task(send_due(hasty, mailer))
 
@@ -206,7 +206,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
         assert await sending is False
     assert await states(stores) == {"slow@example.org": ("handing_over", "")}
     for _ in range(2):
-        await due_now(stores)
+        await make_due(stores)
         assert await send_due(stores, mailer) is None
     assert await states(stores) == {"slow@example.org": ("unclear", stored.BROKE_OFF)}
     assert len(server.received()) == 1
@@ -215,7 +215,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
 
 async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer, mailer: Mailer) -> None:
     await a_sale(stores)
-    await queued(stores, "ann@example.org", "bob@example.org")
+    await queue_mails(stores, "ann@example.org", "bob@example.org")
     await stores.postgres.execute("UPDATE reservations SET status = 'expired' WHERE visitor_id = 'visitor-0'")
     await stores.postgres.execute("UPDATE mails SET until = now() WHERE visitor_id = 'visitor-1'")
     assert await send_due(stores, mailer)
@@ -230,7 +230,7 @@ async def test_an_address_in_another_script_arrives(
     stores: Stores, server: MailServer, mailer: Mailer
 ) -> None:
     await a_sale(stores)
-    await queued(stores, "jürgen@bücher.example")
+    await queue_mails(stores, "jürgen@bücher.example")
     assert await send_due(stores, mailer)
     assert await states(stores) == {"jürgen@bücher.example": ("sent", "")}
 
@@ -241,18 +241,18 @@ async def test_a_turn_is_told_once_by_however_many_workers(stores: Stores) -> No
         new = NewMailbox(HALL, visitor, f"{visitor}@example.org", "", guest=True, confirmed=True)
         await mailboxes.save(stores.postgres, new)
     keys = RoomKeys(HALL)
-    await called(stores, {"ann": 7, "eve": 8}, in_ms=60_000)
+    await mark_called(stores, {"ann": 7, "eve": 8}, in_ms=60_000)
     await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails")
-    await called(stores, {"ann": 7, "bob": 9}, in_ms=90_000)  # restored: the same turn with a later deadline
+    await mark_called(stores, {"ann": 7, "bob": 9}, in_ms=90_000)  # restored: the same turn, but later
     await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails WHERE visitor_id = 'bob'")
-    await called(stores, {"ann": 12}, in_ms=90_000)  # another turn
+    await mark_called(stores, {"ann": 12}, in_ms=90_000)  # another turn
     await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails WHERE subject_id = 'hall ann 12'")
     rows = await stores.postgres.fetch("SELECT subject_id FROM mails WHERE kind = 'your_turn' ORDER BY 1")
     assert [row["subject_id"] for row in rows] == ["hall ann 12", "hall ann 7", "hall bob 9"]
     await stores.redis.delete(keys.called, keys.turns)
 
 
-async def called(stores: Stores, numbers: dict[str, int], in_ms: int) -> None:
+async def mark_called(stores: Stores, numbers: dict[str, int], in_ms: int) -> None:
     """Call these visitors with these queue numbers."""
     redis: Any = stores.redis
     await redis.zadd(RoomKeys(HALL).called, {name: now_ms() + in_ms for name in numbers})
@@ -275,7 +275,7 @@ async def for_a_moment(stores: Stores, job: Callable[[WorkerContext], Awaitable[
 
 async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores: Stores) -> None:
     await a_sale(stores)
-    await queued(stores, "ann@example.org", "bob@example.org")
+    await queue_mails(stores, "ann@example.org", "bob@example.org")
     await stores.postgres.execute(
         "UPDATE reservations SET status = 'confirmed', confirmed_at = now() - interval '2 days' "
         "WHERE visitor_id = 'visitor-0'"
@@ -300,6 +300,6 @@ async def test_an_international_domain_needs_no_server_that_knows_other_letters(
     await a_sale(stores, {"floor": 10})
     with mail_server(tmp_path, smtputf8=False) as server:
         settings = Settings(smtp_url=SecretStr(server.url), mail_from="tickets@example.org")
-        await queued(stores, "ann@b\u00fccher.example.org")
+        await queue_mails(stores, "ann@b\u00fccher.example.org")
         await send_due(stores, open_mailer(settings))
         assert [it["To"] for it in server.received()] == ["ann@xn--bcher-kva.example.org"]

@@ -80,7 +80,7 @@ async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
         await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
-def looked_after() -> list[str]:
+def rooms_with_ticker() -> list[str]:
     """The rooms, and their streams, for which this process has a task."""
     names = [it.get_name() for it in asyncio.all_tasks()]
     return [it for it in names if it.startswith(("admit_room ", "drain_room "))]
@@ -99,7 +99,7 @@ async def connections(stores: Stores) -> int:
     return max(clients, int(backends))
 
 
-async def buys(queues: Queues, engine: ReservationEngine, name: str) -> None:
+async def buy(queues: Queues, engine: ReservationEngine, name: str) -> None:
     """A visitor joins, is called and reserves; it takes only a moment."""
     visitor, room_id = a_visitor(), RoomId(name)
     found, _ = await join(queues, room_id, Joining(visitor))
@@ -126,17 +126,17 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
     async with a_worker(stores), an_engine(stores, SETTINGS) as engine:
 
         async def at_rest() -> bool:
-            return len(looked_after()) <= 2  # one or two that the round is visiting
+            return len(rooms_with_ticker()) <= 2  # one or two that the round is visiting
 
         await wait_until(at_rest, "all rooms to be idle")
         assert await connections(stores) <= CONNECTIONS_MAX
         await asyncio.wait_for(
-            asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:6])), PATIENCE_S
+            asyncio.gather(*(buy(queues, engine, it) for it in names[:OPEN:6])), PATIENCE_S
         )
-        assert set(names[:OPEN:6]) <= {it.partition(" ")[2] for it in looked_after()}
+        assert set(names[:OPEN:6]) <= {it.partition(" ")[2] for it in rooms_with_ticker()}
         assert await connections(stores) <= BUSY_CONNECTIONS_MAX
         await control.set_state(queues, RoomId(names[-1]), "open", by=STAFF)
-        await asyncio.wait_for(buys(queues, engine, names[-1]), PATIENCE_S)
+        await asyncio.wait_for(buy(queues, engine, names[-1]), PATIENCE_S)
 
 
 async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -> None:

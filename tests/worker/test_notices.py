@@ -48,7 +48,7 @@ def a_worker(servers: Servers, database_url: str) -> AbstractContextManager[None
     )
 
 
-async def live(stores: Stores, name: str) -> None:
+async def live_through_sale(stores: Stores, name: str) -> None:
     """A reservation from hold to end, as the operations write it."""
 
     async def held() -> bool:
@@ -76,7 +76,7 @@ async def test_killed_again_and_again_it_loses_nothing(
             with a_worker(servers, database_url):
                 before = len(receiver.received)
                 for name in names[round_ * EACH : (round_ + 1) * EACH]:
-                    await live(stores, name)
+                    await live_through_sale(stores, name)
 
                 async def some(before: int = before) -> bool:
                     return len(receiver.received) > before + 5
@@ -93,8 +93,8 @@ async def test_killed_again_and_again_it_loses_nothing(
         for got in receiver.received:
             got.verified(target.secret)
         for name in names:
-            told = [it for it in receiver.of(name) if it.startswith("reservation.")]
-            assert told == LIFE, name
+            published = [it for it in receiver.of(name) if it.startswith("reservation.")]
+            assert published == LIFE, name
     await _stream_is_complete(stores, names)
     ids = {it.message_id for it in receiver.received}
     entries: Any = await stores.redis.xrange(KEYS.events)
@@ -108,12 +108,12 @@ async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
     for _, fields in entries:
         firsts.setdefault(fields["id"], (fields["type"], fields["data"]))
     for name in names:
-        told = [kind for kind, data in firsts.values() if f'"{name}"' in data and kind.startswith("res")]
-        assert told == LIFE, name
+        kinds = [kind for kind, data in firsts.values() if f'"{name}"' in data and kind.startswith("res")]
+        assert kinds == LIFE, name
 
 
 @asynccontextmanager
-async def telling(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
+async def webhook_worker(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
     """Run the jobs that relay and deliver beside the test; yields the id of the only webhook."""
     target = (await webhooks.create(stores, OPEN, receiver.url, (), "", by=COMMAND_LINE)).target
     async with at_work(stores, notices.relay_notices, OPEN), at_work(stores, notices.deliver_notices, OPEN):
@@ -122,7 +122,7 @@ async def telling(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
 
 async def test_what_fails_is_tried_again_by_itself(stores: Stores) -> None:
     await a_sale(stores)
-    async with receiving(first=[500]) as receiver, telling(stores, receiver):
+    async with receiving(first=[500]) as receiver, webhook_worker(stores, receiver):
         await hold(stores, "r1")
         await expire(stores, "r1")
 
@@ -135,7 +135,7 @@ async def test_what_fails_is_tried_again_by_itself(stores: Stores) -> None:
 
 async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) -> None:
     await a_sale(stores)
-    async with receiving() as receiver, telling(stores, receiver) as webhook_id:
+    async with receiving() as receiver, webhook_worker(stores, receiver) as webhook_id:
         await hold(stores, "r1")
 
         async def first() -> bool:

@@ -26,15 +26,15 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
     client: Client = stores.redis
     url = urlsplit(servers.redis_url if store == "redis" else database_url)
     async with a_wire(url.hostname or "", url.port or 0) as wire:
-        there = url._replace(
+        address = url._replace(
             netloc=url.netloc.replace(f"{url.hostname}:{url.port}", f"127.0.0.1:{wire.port}")
         )
         if store == "redis":
-            seen = Stores(await connect_redis(there.geturl(), timeout_s=1), stores.postgres)
+            outages = Stores(await connect_redis(address.geturl(), timeout_s=1), stores.postgres)
         else:
-            pool = await connect_postgres(there.geturl(), timeout_s=1, connections_max=4)
-            seen = Stores(stores.redis, pool)
-        async with controllers(seen):
+            pool = await connect_postgres(address.geturl(), timeout_s=1, connections_max=4)
+            outages = Stores(stores.redis, pool)
+        async with controllers(outages):
             await joined(queues, 1)
             await until(queues, "the call", lambda now: now.called == 1)
 
@@ -54,4 +54,4 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
                 return int(await client.hget(KEYS.meter, "thawed_ms") or 0) > cut_ms + 1_000
 
             await wait_until(stood, "the end of the outage")
-        await (seen.redis.aclose() if store == "redis" else seen.postgres.close())
+        await (outages.redis.aclose() if store == "redis" else outages.postgres.close())

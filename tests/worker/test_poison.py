@@ -60,10 +60,10 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
     await a_sale(stores, {"floor": 100})
     async with an_engine(stores, PATIENT) as engine, poisoned(stores):
         visitors = [await a_session(stores, name) for name in ("ann", "poison", "bob", "poison2", "eve")]
-        asked = [asyncio.create_task(reserve_tickets(engine, it, key="key")) for it in visitors]
+        requests = [asyncio.create_task(reserve_tickets(engine, it, key="key")) for it in visitors]
         await wait_until(lambda: _backlog(stores, len(visitors)), "one batch of all of them")
         async with running_worker(stores):
-            answers = await asyncio.gather(*asked, return_exceptions=True)
+            answers = await asyncio.gather(*requests, return_exceptions=True)
             assert [getattr(it, "code", "held") for it in answers] == [
                 *("held", "internal_error", "held", "internal_error", "held")
             ]
@@ -96,7 +96,7 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
     """Attempts are counted where a dying worker cannot lose them."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
+        requests = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await stock_scripts.take_apart(stores.redis, LIVE, submissions.batches_of(await _read(stores)))
         (message,) = await _read(stores)
@@ -105,7 +105,7 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
             await submissions.begin_alone(stores.redis, LIVE, message)
         async with running_worker(stores, "dying"):
             with pytest.raises(InternalError):
-                await asked
+                await requests
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
     assert "processed it died" in (await failures.newest(stores))[0].reason
 
@@ -114,13 +114,13 @@ async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores
     """However often it was read, it is processed."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
+        requests = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await _read(stores)
         for _ in range(3 * TRIES):
             await submissions.read_own(stores.redis, LIVE, "dying")
         async with running_worker(stores, "dying"):
-            assert (await asked).reservation
+            assert (await requests).reservation
     assert await failures.count(stores) == {}
 
 

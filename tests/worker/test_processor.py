@@ -62,11 +62,11 @@ async def dies_after(stores: Stores, steps: int) -> None:
 async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, steps: int) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = [asyncio.create_task(reserve_tickets(engine, await a_session(stores))) for _ in range(3)]
+        requests = [asyncio.create_task(reserve_tickets(engine, await a_session(stores))) for _ in range(3)]
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         await dies_after(stores, steps)
         async with running_worker(stores, "heir"):
-            answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
+            answers = await asyncio.wait_for(asyncio.gather(*requests), PATIENCE_S)
         assert len({it.reservation_id for it in answers}) == 3
         assert await counters(stores) == (6, 0)
         assert await stock(stores.redis, "floor", LIVE) == (4, 6, 0)
@@ -81,11 +81,11 @@ async def test_a_worker_started_again_under_its_name_goes_on_at_once(
     monkeypatch.setattr(lane, "IDLE_MS", 600_000)
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
+        requests = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
         await dies_after(stores, 1)
         async with running_worker(stores, "dead"):
-            assert (await asked).reservation
+            assert (await requests).reservation
 
 
 async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> None:
@@ -189,14 +189,14 @@ async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores
         async with an_engine(stores) as engine, running_worker(cut):
             await reserve_tickets(engine, await a_session(stores), "floor:1")
             await wire.cut()
-            asked = [
+            requests = [
                 asyncio.create_task(reserve_tickets(engine, await a_session(stores), "floor:1"))
                 for _ in range(20)
             ]
             await wait_until(lambda: _backlog(stores, 20), "the backlog")
             assert len(await rows(stores)) == 1
             await wire.restore()
-            answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
+            answers = await asyncio.wait_for(asyncio.gather(*requests), PATIENCE_S)
         pool.terminate()
         assert all(it.reservation for it in answers)
         assert await counters(stores) == (21, 0)
@@ -239,10 +239,10 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
     try:
         async with an_engine(stores, PATIENT) as engine:
             await wait_until(lambda: workers_listen(stores, 2), "both workers at work")
-            asked = [asyncio.create_task(reserve_tickets(engine, it, "floor:1")) for it in crowd * 20]
+            requests = [asyncio.create_task(reserve_tickets(engine, it, "floor:1")) for it in crowd * 20]
             await wait_until(lambda: backlog(stores.redis, LIVE), "submissions")
             workers[0].kill()
-            answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
+            answers = await asyncio.wait_for(asyncio.gather(*requests), PATIENCE_S)
     finally:
         for worker in workers:
             with suppress(ProcessLookupError):

@@ -16,10 +16,10 @@ LOG = export(FIFO)
 MINE = Receipt("hall", "g", "me", "v3", "waiting", 3, 10, 1_800_000_009_000)
 
 
-def kept(key: object = KEY, **changed: object) -> KeptReceipt:
+def a_receipt(key: object = KEY, **changed: object) -> KeptReceipt:
     """A receipt with these fields, signed with this key."""
-    said = msgspec.structs.replace(MINE, **changed)
-    return KeptReceipt(said, signed(key, said), key.jwk())  # type: ignore[arg-type,attr-defined]
+    receipt = msgspec.structs.replace(MINE, **changed)
+    return KeptReceipt(receipt, signed(key, receipt), key.jwk())  # type: ignore[arg-type,attr-defined]
 
 
 def of_the_draw(visitor_id: str, log: list[str] = LOTTERY) -> tuple[KeptReceipt, Export]:
@@ -28,19 +28,24 @@ def of_the_draw(visitor_id: str, log: list[str] = LOTTERY) -> tuple[KeptReceipt,
     draw = rules.draw_of(rules.draw_key(SEED, bytes.fromhex(root)), "me")
     lines = [it.replace("9 drawn 1 v3 4", f"9 drawn 1 v3 {draw}") for it in log]
     at = next(at for at, it in enumerate(lines) if " drawn 1 " in it)
-    return kept(visitor_id=visitor_id, queue_number=1, leaf=at), export(lines)
+    return a_receipt(visitor_id=visitor_id, queue_number=1, leaf=at), export(lines)
 
 
 @pytest.mark.parametrize(
     ("receipt", "log", "in_log", "leaf"),
     [
-        (kept(), None, None, None),
-        (kept(OTHER), None, None, None),  # without a log, nobody knows whose key this is
-        (kept(), LOG, True, 10),
-        (kept(leaf=None), LOG, True, 10),
-        (kept(leaf=None, visitor="nobody"), LOG, None, None),  # issued before the log existed
-        (kept(leaf=None, visitor=None), LOG, None, None),
-        (kept(leaf=None, visitor="v5", queue_number=None), export(LOTTERY), True, 11),  # in the pre-queue
+        (a_receipt(), None, None, None),
+        (a_receipt(OTHER), None, None, None),  # without a log, nobody knows whose key this is
+        (a_receipt(), LOG, True, 10),
+        (a_receipt(leaf=None), LOG, True, 10),
+        (a_receipt(leaf=None, visitor="nobody"), LOG, None, None),  # issued before the log existed
+        (a_receipt(leaf=None, visitor=None), LOG, None, None),
+        (
+            a_receipt(leaf=None, visitor="v5", queue_number=None),
+            export(LOTTERY),
+            True,
+            11,
+        ),  # in the pre-queue
         (*of_the_draw("me"), True, 15),
         (*of_the_draw("me", MIXED), True, 17),
     ],
@@ -58,21 +63,25 @@ def test_a_genuine_receipt(receipt: KeptReceipt, log: Export | None, in_log: boo
     ("receipt", "log", "problem"),
     [
         (
-            msgspec.structs.replace(kept(), statement=tampered(kept().statement)),
+            msgspec.structs.replace(a_receipt(), statement=tampered(a_receipt().statement)),
             None,
             "not signed by the key in it",
         ),
-        (kept(OTHER), LOG, "not signed by the key of the log"),
-        (msgspec.structs.replace(kept(), statement=LOG.heads[0]), LOG, "not signed"),  # a head is no receipt
+        (a_receipt(OTHER), LOG, "not signed by the key of the log"),
         (
-            msgspec.structs.replace(kept(), receipt=msgspec.structs.replace(MINE, queue_number=1)),
+            msgspec.structs.replace(a_receipt(), statement=LOG.heads[0]),
+            LOG,
+            "not signed",
+        ),  # a head is no receipt
+        (
+            msgspec.structs.replace(a_receipt(), receipt=msgspec.structs.replace(MINE, queue_number=1)),
             None,
             "not what was",
         ),
-        (kept(room_id="spare"), LOG, "for the room spare"),
-        (kept(leaf=11), LOG, "leaf 11 does not give"),
-        (kept(queue_number=2), LOG, "does not give this visitor the number 2"),
-        (kept(leaf=99), LOG, "the log has"),
+        (a_receipt(room_id="spare"), LOG, "for the room spare"),
+        (a_receipt(leaf=11), LOG, "leaf 11 does not give"),
+        (a_receipt(queue_number=2), LOG, "does not give this visitor the number 2"),
+        (a_receipt(leaf=99), LOG, "the log has"),
         (*of_the_draw("somebody else", MIXED), "does not follow from the seed"),
         (*of_the_draw("somebody else"), "does not follow from the seed"),
     ],

@@ -153,9 +153,9 @@ def test_where_all_readings_lead_to_one_room_an_odd_address_is_no_trouble() -> N
     ],
 )
 def test_rules_that_cannot_be_are_refused_by_name(field: str, wrong: dict[str, Any]) -> None:
-    said = {"host": "one.example", "path_prefix": "/", "room_id": "hall", **wrong}
+    definition = {"host": "one.example", "path_prefix": "/", "room_id": "hall", **wrong}
     with pytest.raises(ValidationFailed) as refused:
-        checked([rule("shop.example", "buy", "/buy"), SiteRule(**said)])
+        checked([rule("shop.example", "buy", "/buy"), SiteRule(**definition)])
     assert refused.value.members["errors"][0]["field"] == f"sites[1].{field}".rstrip(".")
 
 

@@ -45,15 +45,15 @@ orders = st.tuples(
 def test_what_stays_and_what_goes_make_up_the_order(items: list[Item], random: object) -> None:
     tickets = tickets_of(items)
     random.shuffle(tickets)  # type: ignore[attr-defined]
-    gone = tickets[: len(tickets) // 2]
-    kept, returned = divide(items, gone)
+    refunded = tickets[: len(tickets) // 2]
+    kept, returned = divide(items, refunded)
     assert worth(kept) + worth(returned) == worth(items)
-    assert worth(returned) == sum(it.price for it in gone)
-    assert sum(it.quantity for it in kept) == len(tickets) - len(gone)
+    assert worth(returned) == sum(it.price for it in refunded)
+    assert sum(it.quantity for it in kept) == len(tickets) - len(refunded)
     seats = [seat for it in [*kept, *returned] for seat in it.seat_ids or ()]
     assert sorted(seats) == sorted(seat for it in items for seat in it.seat_ids or ())
     assert {seat for it in returned for seat in it.seat_ids or ()} == {
-        it.seat_id for it in gone if it.seat_id
+        it.seat_id for it in refunded if it.seat_id
     }
     assert all(it.quantity > 0 for it in [*kept, *returned])
 

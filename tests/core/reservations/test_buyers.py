@@ -59,8 +59,8 @@ def test_nothing_is_needed_as_usual() -> None:
 
 
 def test_an_answer_is_one_of_the_options() -> None:
-    said = Buyer(answers={"size": "XXL", "adult": "no"})
-    assert set(problems_of(BuyerForm(questions=[SIZE, ADULT]), said)) == {
+    buyer = Buyer(answers={"size": "XXL", "adult": "no"})
+    assert set(problems_of(BuyerForm(questions=[SIZE, ADULT]), buyer)) == {
         "buyer.answers.size",
         "buyer.answers.adult",
     }

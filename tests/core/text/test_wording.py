@@ -57,7 +57,7 @@ def test_the_words_are_told(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sent", "field", "told"),
+    ("kind", "sent", "field", "message"),
     [
         (int, "1", "", "must be a whole number, not text"),
         (int | None, [], "", "must be a whole number or null, not a list"),
@@ -83,23 +83,23 @@ def test_the_words_are_told(pattern: str) -> None:
         ),
     ],
 )
-def test_each_kind_of_misfit_is_told(kind: Any, sent: Any, field: str, told: str) -> None:
+def test_each_kind_of_misfit_is_told(kind: Any, sent: Any, field: str, message: str) -> None:
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(sent, kind)
     found = first_invalid_field(refused.value)
-    assert (found.field, found.message[: len(told)]) == (field, told)
+    assert (found.field, found.message[: len(message)]) == (field, message)
 
 
 def test_whatever_a_body_may_hold_is_told_in_our_words() -> None:
     """No refusal mentions msgspec's types: every field of every call, with values that cannot fit."""
     misfits: tuple[Any, ...] = (None, True, -(10**30), 1.5, "\0" * 10**6, [[[]]], {"\0": {}})
-    told = set()
+    messages = set()
     for call in CALLS:
         for field in msgspec.structs.fields(call.body) if call.body else ():
             for sent in misfits:
                 try:
                     msgspec.convert({field.encode_name: sent}, dict[str, field.type])  # type: ignore[name-defined]
                 except msgspec.ValidationError as error:
-                    told.add(first_invalid_field(error).message)
-    assert len(told) > 20
-    assert not [it for it in told if "`" in it], told
+                    messages.add(first_invalid_field(error).message)
+    assert len(messages) > 20
+    assert not [it for it in messages if "`" in it], messages

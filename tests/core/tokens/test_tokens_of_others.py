@@ -39,10 +39,10 @@ def test_nothing_that_a_token_of_another_process_says_can_be_changed() -> None:
             if other != token[i]:
                 with pytest.raises(CredentialInvalid):
                     reader.read(token[:i] + other + token[i + 1 :], NOW)
-    said = json.loads(urlsafe_b64decode(body + "=="))
+    claims = json.loads(urlsafe_b64decode(body + "=="))
     for change in ({"sub": "bob"}, {"exp": NOW + 999}, {"iat": 1}, {"gen": "g2"}, {"role": "admin"}):
         altered = (
-            urlsafe_b64encode(json.dumps({**said, **change}, separators=(",", ":")).encode())
+            urlsafe_b64encode(json.dumps({**claims, **change}, separators=(",", ":")).encode())
             .decode()
             .rstrip("=")
         )

@@ -35,7 +35,7 @@ readings = st.builds(
     error_rate=st.floats(0, 1),
     in_flight=st.none() | st.integers(0, 10_000_000),
 )
-said = st.lists(st.none() | readings, max_size=30)  # None: no report at that step
+reports = st.lists(st.none() | readings, max_size=30)  # None: no report at that step
 setups = st.builds(
     lambda floor, more, **rest: Autopilot(floor=floor, ceiling=floor + more, **rest),
     floor=st.integers(1, 1_000_000),
@@ -47,10 +47,10 @@ setups = st.builds(
 )
 
 
-def flown(on: Autopilot, rate: int, said: Iterable[Reading | None], course: Course = NEW) -> list[Course]:
+def fly(on: Autopilot, rate: int, reports: Iterable[Reading | None], course: Course = NEW) -> list[Course]:
     """The rate after each step."""
     courses, at_ms = [], course.last.at_ms if course.last else 1_000_000
-    for it in said:
+    for it in reports:
         at_ms += STEP_MS
         shop = None if it is None else health([msgspec.structs.replace(it, at_ms=at_ms - 1)], at_ms)
         course = decide(on, course, used(at_ms, rate), shop)
@@ -75,31 +75,31 @@ def saying(p95_ms: float = 100, error_rate: float = 0, in_flight: int | None = N
 
 # --- the promises -----------------------------------------------------------------------------------------
 @unhurried
-@given(setups, st.integers(0, 60_000_000), said)
-def test_it_never_leaves_floor_and_ceiling(on: Autopilot, rate: int, said: list[Reading | None]) -> None:
-    assert all(on.floor <= it <= on.ceiling for it in rates(flown(on, rate, said)))
+@given(setups, st.integers(0, 60_000_000), reports)
+def test_it_never_leaves_floor_and_ceiling(on: Autopilot, rate: int, reports: list[Reading | None]) -> None:
+    assert all(on.floor <= it <= on.ceiling for it in rates(fly(on, rate, reports)))
 
 
 @unhurried
-@given(setups, said, st.lists(readings, min_size=1, max_size=10))
+@given(setups, reports, st.lists(readings, min_size=1, max_size=10))
 def test_it_always_goes_down_while_the_shop_is_over_its_target(
     on: Autopilot, before: list[Reading | None], over: list[Reading]
 ) -> None:
-    earlier = flown(on, on.floor, before)
+    earlier = fly(on, on.floor, before)
     course, rate = (earlier[-1], rates(earlier)[-1]) if earlier else (Course(), on.ceiling)
     over = [it for it in over if autopilot.strain(on, _health(it)) > 1]
-    for now in rates(flown(on, rate, over, course)):
+    for now in rates(fly(on, rate, over, course)):
         assert now < rate or now == on.floor
         rate = now
 
 
 @unhurried
-@given(setups, said)
+@given(setups, reports)
 def test_it_goes_up_only_after_a_calm_reading_and_by_at_most_a_fifth(
-    on: Autopilot, said: list[Reading | None]
+    on: Autopilot, reports: list[Reading | None]
 ) -> None:
     rate = on.floor
-    for it, now in zip(said, rates(flown(on, rate, said)), strict=True):
+    for it, now in zip(reports, rates(fly(on, rate, reports)), strict=True):
         if now > rate:
             assert it is not None
             assert autopilot.strain(on, _health(it)) <= autopilot.CALM
@@ -108,21 +108,21 @@ def test_it_goes_up_only_after_a_calm_reading_and_by_at_most_a_fifth(
 
 
 @unhurried
-@given(setups, said)
+@given(setups, reports)
 def test_whatever_was_said_a_shop_that_says_nothing_any_longer_is_at_the_floor_in_the_end(
-    on: Autopilot, said: list[Reading | None]
+    on: Autopilot, reports: list[Reading | None]
 ) -> None:
     # lowered by a tenth each time: at most this many from the ceiling to the floor
     steps = 220 + LOST_MS // STEP_MS
-    silent = rates(flown(on, on.ceiling, [*said, *[None] * steps]))
+    silent = rates(fly(on, on.ceiling, [*reports, *[None] * steps]))
     assert silent[-1] == on.floor
-    assert silent[len(said) :] == sorted(silent[len(said) :], reverse=True)
+    assert silent[len(reports) :] == sorted(silent[len(reports) :], reverse=True)
 
 
 @unhurried
-@given(said)
-def test_what_it_remembers_is_the_same_after_it_was_stored(said: list[Reading | None]) -> None:
-    for course in flown(ON, 600, said):
+@given(reports)
+def test_what_it_remembers_is_the_same_after_it_was_stored(reports: list[Reading | None]) -> None:
+    for course in fly(ON, 600, reports):
         text = msgspec.json.encode(course)
         assert msgspec.json.decode(text, type=Course) == course
         assert len(text) < 1_000
@@ -136,37 +136,35 @@ def _health(it: Reading) -> Health:
 
 # --- particular courses -----------------------------------------------------------------------------------
 def test_reports_that_stop_leave_the_rate_for_a_minute_and_then_lower_it() -> None:
-    courses = flown(ON, 1_000, [saying(700), *[None] * 14])
+    courses = fly(ON, 1_000, [saying(700), *[None] * 14])
     found = rates(courses)
     assert set(found[1:12]) == {found[0]}
     assert found[12] < found[11]
     words = [it.last.why for it in courses if it.last]
     assert words[2] == "waiting for the next report from the shop"
     assert words[8] == "no report from the shop for 40 s"
-    [back, *_] = rates(flown(ON, found[-1], [saying()], courses[-1]))
+    [back, *_] = rates(fly(ON, found[-1], [saying()], courses[-1]))
     assert back > found[-1], "a repeated report is counted immediately"
 
 
 def test_one_reading_that_stands_out_costs_a_twentieth_and_comes_back_in_steps() -> None:
     calm = [saying(760)] * 5
-    found = rates(flown(ON, 1_000, [*calm, saying(1_000), *calm]))
+    found = rates(fly(ON, 1_000, [*calm, saying(1_000), *calm]))
     assert found[:5] == [1_000] * 5
     assert found[5] == 950
     assert min(found[5:]) == 950
-    noisy = rates(flown(ON, 1_000, [saying(it) for it in (740, 790, 700, 760, 730, 790, 750) * 10]))
+    noisy = rates(fly(ON, 1_000, [saying(it) for it in (740, 790, 700, 760, 730, 790, 750) * 10]))
     assert min(noisy) >= 900
     assert max(noisy) <= 1_100
 
 
 def test_the_further_over_the_target_the_more_it_goes_down_and_errors_count_as_latency_does() -> None:
-    far = [rates(flown(ON, 1_000, [saying(p95_ms)] * 2))[-1] for p95_ms in (850, 1_200, 1_700, 20_000)]
+    far = [rates(fly(ON, 1_000, [saying(p95_ms)] * 2))[-1] for p95_ms in (850, 1_200, 1_700, 20_000)]
     assert far == sorted(far, reverse=True)
-    assert rates(flown(ON, 1_000, [saying(error_rate=0.02)] * 2)) == rates(
-        flown(ON, 1_000, [saying(1_600)] * 2)
-    )
+    assert rates(fly(ON, 1_000, [saying(error_rate=0.02)] * 2)) == rates(fly(ON, 1_000, [saying(1_600)] * 2))
     full = msgspec.structs.replace(ON, in_flight=100)
-    assert rates(flown(full, 1_000, [saying(in_flight=150)])) == [816]
-    assert rates(flown(full, 1_000, [saying()]))[0] > 1_000, "without any report there is nothing to count"
+    assert rates(fly(full, 1_000, [saying(in_flight=150)])) == [816]
+    assert rates(fly(full, 1_000, [saying()]))[0] > 1_000, "without any report there is nothing to count"
 
 
 def test_a_rate_that_nobody_waits_for_is_not_raised_but_lowered_all_the_same() -> None:
@@ -197,14 +195,14 @@ def test_the_worst_server_counts_and_one_that_is_silent_does_not() -> None:
     at_ms = 1_000_000
     one = Reading(at_ms=at_ms - 1_000, p95_ms=100, error_rate=0.02, in_flight=5)
     two = Reading(at_ms=at_ms - 2_000, p95_ms=900, error_rate=0.0, in_flight=7)
-    gone = Reading(at_ms=at_ms - FRESH_MS - 1, p95_ms=9_000, error_rate=1.0, in_flight=100)
-    found = health([one, two, gone], at_ms)
+    outdated = Reading(at_ms=at_ms - FRESH_MS - 1, p95_ms=9_000, error_rate=1.0, in_flight=100)
+    found = health([one, two, outdated], at_ms)
     assert found == Health(at_ms=one.at_ms, p95_ms=900, error_rate=0.02, in_flight=12, servers=2)
-    assert health([gone], at_ms) is None
+    assert health([outdated], at_ms) is None
 
 
 def test_one_decision_a_step_also_when_the_clock_was_set_back() -> None:
-    [course] = flown(ON, 600, [saying()])
+    [course] = fly(ON, 600, [saying()])
     assert course.last is not None
     at_ms = course.last.at_ms
     assert not autopilot.is_due(course, at_ms)
@@ -215,7 +213,7 @@ def test_one_decision_a_step_also_when_the_clock_was_set_back() -> None:
 
 
 def test_what_it_says_is_in_plain_words() -> None:
-    [course] = flown(ON, 600, [saying(1_240, 0.002)])
+    [course] = fly(ON, 600, [saying(1_240, 0.002)])
     assert course.last is not None
     assert course.last.why == "p95 1,240 ms of 800, errors 0.20% of 1.00%: over the target"
     assert course.moved == course.last

@@ -38,8 +38,8 @@ def claims(**changed: Any) -> dict[str, Any]:
     return {name: it for name, it in found.items() if it is not None}
 
 
-def signed(said: dict[str, Any], key: Any = SECRET, algorithm: str = "HS256", **header: str) -> str:
-    return jwt.encode(said, key, algorithm=algorithm, headers=header)
+def signed(payload: dict[str, Any], key: Any = SECRET, algorithm: str = "HS256", **header: str) -> str:
+    return jwt.encode(payload, key, algorithm=algorithm, headers=header)
 
 
 def pem(private: Any) -> str:
@@ -47,20 +47,20 @@ def pem(private: Any) -> str:
     return public.decode()
 
 
-def told(proof: str, login: MemberLogin = SHARED) -> str:
+def member_of(proof: str, login: MemberLogin = SHARED) -> str:
     return read_proof(login, proof, HALL, time.time()).subject
 
 
 def test_a_proof_names_somebody_in_a_room() -> None:
-    assert told(signed(claims())) == "ann"
-    assert told(signed(claims(room="hall", iat=int(time.time())))) == "ann"
+    assert member_of(signed(claims())) == "ann"
+    assert member_of(signed(claims(room="hall", iat=int(time.time())))) == "ann"
     signer = PlaceSigner(b"0" * 32)
     keys = {signer.member_key(RoomId(room), name) for room in ("hall", "ball") for name in ("ann", "bob")}
     assert len(keys) == 4
 
 
 @pytest.mark.parametrize(
-    "said",
+    "payload",
     [
         claims(sub=None),
         claims(exp=None),
@@ -76,14 +76,14 @@ def test_a_proof_names_somebody_in_a_room() -> None:
         claims(sub="\ud800"),
     ],
 )
-def test_a_proof_that_says_something_else_is_refused(said: dict[str, Any]) -> None:
+def test_a_proof_that_says_something_else_is_refused(payload: dict[str, Any]) -> None:
     with pytest.raises(ProofRefused):
-        told(signed(said))
+        member_of(signed(payload))
 
 
 def test_only_the_chosen_algorithm_is_ever_tried() -> None:
     public = MemberLogin(algorithm="RS256", key=pem(RSA))
-    assert told(signed(claims(), RSA, "RS256"), public) == "ann"
+    assert member_of(signed(claims(), RSA, "RS256"), public) == "ann"
     good = signed(claims())
     header, payload, signature = good.split(".")
     none = signed(claims(), None, "none")
@@ -100,20 +100,20 @@ def test_only_the_chosen_algorithm_is_ever_tried() -> None:
     tried.append(signed(claims(), "another secret that is long enough too"))
     for proof in tried:
         with pytest.raises(ProofRefused):
-            told(proof)
+            member_of(proof)
     # The public key, which everybody knows, misused as a shared secret.
     mac = to_base64url(hmac.new(public.key.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest())
     for proof in (f"{header}.{payload}.{mac}", good, signed(claims(), EC, "ES256"), none):
         with pytest.raises(ProofRefused):
-            told(proof, public)
+            member_of(proof, public)
 
 
 def test_an_audience_is_asked_for_where_one_is_set() -> None:
     login = MemberLogin(algorithm="HS256", key=SECRET, audience="tickets")
-    assert told(signed(claims(aud=["web", "tickets"])), login) == "ann"
-    for said in (claims(), claims(aud="web")):
+    assert member_of(signed(claims(aud=["web", "tickets"])), login) == "ann"
+    for payload in (claims(), claims(aud="web")):
         with pytest.raises(ProofRefused):
-            told(signed(said), login)
+            member_of(signed(payload), login)
 
 
 def test_keys_of_a_set_are_found_by_their_names() -> None:
@@ -123,14 +123,14 @@ def test_keys_of_a_set_are_found_by_their_names() -> None:
     jwks = {"keys": [{**it, "kid": kid} for kid, it in found.items()]}
     login = MemberLogin(algorithm="RS256", key=json.dumps(jwks))
     check_login(login)
-    assert told(signed(claims(), RSA, "RS256", kid="b"), login) == "ann"
+    assert member_of(signed(claims(), RSA, "RS256", kid="b"), login) == "ann"
     for header in ({"kid": "a"}, {"kid": "none"}, {}):
         with pytest.raises(ProofRefused):
-            told(signed(claims(), RSA, "RS256", **header), login)
+            member_of(signed(claims(), RSA, "RS256", **header), login)
     ed = Ed25519PrivateKey.generate()
-    assert told(signed(claims(), ed, "EdDSA"), MemberLogin(algorithm="EdDSA", key=pem(ed))) == "ann"
+    assert member_of(signed(claims(), ed, "EdDSA"), MemberLogin(algorithm="EdDSA", key=pem(ed))) == "ann"
     one = json.dumps(ECAlgorithm.to_jwk(EC.public_key(), as_dict=True))
-    assert told(signed(claims(), EC, "ES256"), MemberLogin(algorithm="ES256", key=one)) == "ann"
+    assert member_of(signed(claims(), EC, "ES256"), MemberLogin(algorithm="ES256", key=one)) == "ann"
 
 
 PRIVATE = RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -161,8 +161,8 @@ def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
         old = before[1]
         if old is None or shown is None or old == shown or before[0] is None or now.waiting == 0:
             continue
-        told = shown.since_ms > old.since_ms
-        assert told or is_nowhere_longer(shown, old, now.waiting), (old, shown)
+        is_new_pace = shown.since_ms > old.since_ms
+        assert is_new_pace or is_nowhere_longer(shown, old, now.waiting), (old, shown)
         assert shown.first_s > 0
         assert shown.base_s >= 0
         assert 0 < shown.each_s <= shown.first_s * (1 + 1e-9)
@@ -187,17 +187,17 @@ def test_a_lower_rate_and_a_pause_are_told_at_once() -> None:
 def test_a_line_that_becomes_slow_is_told_once_it_is_certain() -> None:
     moments = list(a_line(200, 0.0))
     seen, now = follow(iter(moments)), moments[-1]
-    shown, told = next_pace(None, seen), []
+    shown, shown_waits = next_pace(None, seen), []
     for _ in range(120):  # the cap is reached: one per second instead of ten
         later = {"now_ms": now.now_ms + 1000, "admitted": now.admitted + 1, "tokens_left": True}
         now = msgspec.structs.replace(now, **later)
         seen = measure(seen, now)
         shown = next_pace(shown, seen)
         assert shown is not None
-        told.append((shown.why, shown.since_ms, wait_s(shown, 100)))
-    assert (told[0][0], told[-1][0]) == ("", "slower")
-    assert 75 < told[-1][2] < 125, "it was 10"
-    assert len({since for _, since, _ in told}) < 15, "not a new wait every second"
+        shown_waits.append((shown.why, shown.since_ms, wait_s(shown, 100)))
+    assert (shown_waits[0][0], shown_waits[-1][0]) == ("", "slower")
+    assert 75 < shown_waits[-1][2] < 125, "it was 10"
+    assert len({since for _, since, _ in shown_waits}) < 15, "not a new wait every second"
 
 
 def test_a_higher_rate_shortens_all_waits() -> None:
@@ -231,7 +231,7 @@ def test_a_wiped_redis_is_a_new_beginning() -> None:
 
 def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
     """Cap 1, sessions of 600 s, five in the queue; from 300 s on, one visitor leaves every 60 s."""
-    seen, shown, told = Measured(), None, []
+    seen, shown, shown_waits = Measured(), None, []
     full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
     for second in range(600):
         left = max(0, second - 300) // 60
@@ -255,11 +255,11 @@ def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_w
             blocked="cap",
         )
         pace = published_pace(status, now.rate_per_minute)
-        told.append(wait_s(pace, 5) if pace else None)
-    assert told[0] is None
-    assert all(it is None or it >= 5 * 600 for it in told[:300])
-    assert told[299] is not None
-    last = told[-1]
+        shown_waits.append(wait_s(pace, 5) if pace else None)
+    assert shown_waits[0] is None
+    assert all(it is None or it >= 5 * 600 for it in shown_waits[:300])
+    assert shown_waits[299] is not None
+    last = shown_waits[-1]
     assert last is not None
     assert 5 * 60 < last < 5 * 600  # observed departures count
 
