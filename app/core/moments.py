@@ -38,13 +38,19 @@ def has_moments(kind: type[msgspec.Struct]) -> bool:
     return b'"date-time"' in msgspec.json.encode(msgspec.json.schema(kind))
 
 
+def field_names(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    """The fields with their names in a document; `msgspec.structs.fields` would resolve all types as well,
+    which takes a millisecond or two each time."""
+    return zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+
+
 def _out_of_range(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, datetime):
         if not in_range(value):
             yield path
     elif isinstance(value, msgspec.Struct) and has_moments(type(value)):
-        for it in msgspec.structs.fields(value):
-            yield from _out_of_range(getattr(value, it.name), f"{path}.{it.encode_name}".removeprefix("."))
+        for name, encoded_name in field_names(type(value)):
+            yield from _out_of_range(getattr(value, name), f"{path}.{encoded_name}".removeprefix("."))
     elif isinstance(value, list):
         for i, item in enumerate(value):
             yield from _out_of_range(item, f"{path}[{i}]")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
-from app.core.moments import check_moments, has_moments
+from app.core.moments import check_moments, field_names, has_moments
 from app.core.text.validation_messages import DATETIME, validation_failed
 from app.web.http.routes import Endpoint, NoQuery, Request
 
@@ -92,12 +92,10 @@ def _read(query: bytes, kind: type[Q]) -> Q:
     except msgspec.ValidationError as error:
         raise validation_failed(error, "query") from None
     if has_moments(kind):
-        for field in msgspec.structs.fields(kind):
+        for name, encoded_name in field_names(kind):
             # msgspec reads a number as seconds since 1970; the contract does not allow that.
-            if isinstance(getattr(document, field.name), datetime) and not _DATED.match(
-                values[field.encode_name]
-            ):
-                raise ValidationFailed(field.encode_name, f"must be {DATETIME}")
+            if isinstance(getattr(document, name), datetime) and not _DATED.match(values[encoded_name]):
+                raise ValidationFailed(encoded_name, f"must be {DATETIME}")
         check_moments(document, "query")
     return document
 
