@@ -16,7 +16,7 @@ from quart import Quart
 
 from app import loops
 from app.accounts import signing_keys
-from app.catalogue.hidden import Hidden
+from app.catalogue.hidden import HiddenRooms
 from app.core.accounts.fans import FanSigner
 from app.core.errors import CannotRun
 from app.core.gate.knownuser import Sealer
@@ -165,7 +165,7 @@ async def _app(
         sites=Sites(stores),
         connectors=Connectors(stores, Sealer(secret)),
         member_logins=MemberLogins(stores, Sealer(secret, "member logins"), basis.places),
-        hidden=Hidden(stores.postgres, status_board.hide),
+        hidden=HiddenRooms(stores.postgres, status_board.hide),
         feeds=Feeds(queues, status_board, gate_rooms.counts, running, closing),
         alert_board=AlertBoard(queues, closing),
         loops=running,

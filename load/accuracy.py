@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from app.core.model import RoomId
 from load import crowd, prepared
 from load.figures import Figure, Row
-from load.measuring import Run, Watched, admissions
+from load.measuring import RoomWatch, Run, admissions
 from load.product import Product
 
 RATES = (10, 1_000, 10_000, 60_000)  # per minute; the last is 1,000 per second
@@ -32,7 +32,7 @@ async def accuracy(run: Run) -> Row:
     return Row(name="accuracy", figures=figures, note=note)
 
 
-def share_percent(watched: Watched) -> float:
+def share_percent(watched: RoomWatch) -> float:
     """Return the percentage called of the people who came due since the burst, counted in whole people; 0 if
     nobody was called."""
     called = [it for it in watched.moments if it.admitted]
@@ -42,7 +42,7 @@ def share_percent(watched: Watched) -> float:
     return 100 * (called[-1].admitted - called[0].admitted) / due if due else 100.0
 
 
-async def _watched(run: Run, product: Product) -> list[Watched]:
+async def _watched(run: Run, product: Product) -> list[RoomWatch]:
     rooms = [await _paused(run, product, rate) for rate in RATES]
     async with AsyncExitStack() as stack:
         watching = [

@@ -21,7 +21,7 @@ from load.crowd import Sale
 from load.figures import GENERATOR, Trial
 from load.product import Product, data_folder, running
 from load.sizes import Size
-from load.verdict import Admitted, Verdict, judge, over_admitted
+from load.verdict import AdmissionSample, Verdict, judge, over_admitted
 from load.wrk import Requests, WrkOptions, send
 
 SAMPLE_EVERY_S = 0.25
@@ -132,12 +132,12 @@ async def judged(product: Product, sale: Sale, promised: list[str]) -> Verdict:
     return judge(await read_books(product.stores, sale.room_id, sale.event_id, promised))
 
 
-class Watched:
+class RoomWatch:
     """How a room calls people, from its counters; complete on leaving `admissions`."""
 
     def __init__(self, rate_per_minute: int) -> None:
         self.rate_per_minute = rate_per_minute
-        self.moments: list[Admitted] = []
+        self.moments: list[AdmissionSample] = []
 
     @property
     def burst(self) -> float:
@@ -150,9 +150,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> AsyncIterator[Watched]:
+async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> AsyncIterator[RoomWatch]:
     """Poll the room's counters."""
-    watched, stopping = Watched(rate_per_minute), asyncio.Event()
+    watched, stopping = RoomWatch(rate_per_minute), asyncio.Event()
     watching = asyncio.create_task(_watch(stores, room_id, watched, stopping))
     try:
         yield watched
@@ -161,14 +161,14 @@ async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> A
         await watching
 
 
-async def _watch(stores: Stores, room_id: RoomId, watched: Watched, stopping: asyncio.Event) -> None:
+async def _watch(stores: Stores, room_id: RoomId, watched: RoomWatch, stopping: asyncio.Event) -> None:
     client: Any = stores.redis  # redis-py types these for its sync and async clients at once
     while True:
         # The counters are as of `tick_ms`, without what was earned since then.
         fields = await client.hmget(RoomKeys(room_id).meter, "tick_ms", "admitted", "no_shows")
         at_ms, admitted, no_shows = (int(value or 0) for value in fields)
         earned = at_ms * watched.rate_per_minute / 60_000
-        watched.moments.append(Admitted(at_ms, admitted, no_shows, earned))
+        watched.moments.append(AdmissionSample(at_ms, admitted, no_shows, earned))
         if stopping.is_set():
             return
         try:

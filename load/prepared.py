@@ -17,7 +17,7 @@ from app.core.tokens.place_tokens import new_visitor_id
 from app.core.tokens.tokens import BookingSigner
 from app.store.keys import RoomKeys
 from app.store.scripts import admission, room
-from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, Refused
+from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, RefusedRecord
 from app.store.sql.accounts import signing_keys
 from app.store.sql.waiting_room import rooms, sessions
 from load.crowd import Sale
@@ -104,9 +104,9 @@ async def _claim(product: Product, room_id: RoomId, visitors: Sequence[VisitorId
     return places
 
 
-def _placed(answers: Sequence[Place | Refused]) -> list[Place]:
+def _placed(answers: Sequence[Place | RefusedRecord]) -> list[Place]:
     for it in answers:
-        if isinstance(it, Refused):
+        if isinstance(it, RefusedRecord):
             raise NotStarted(f"a visitor was refused while the crowd was prepared: {it.word}")
     return [it for it in answers if isinstance(it, Place)]
 

@@ -9,7 +9,7 @@ from statistics import median
 from load import crowd, prepared
 from load.crowd import Sale
 from load.figures import Reference, Row, Trial, row_of
-from load.measuring import Run, Watched, admissions, judged, measure, repeated
+from load.measuring import RoomWatch, Run, admissions, judged, measure, repeated
 from load.product import Product
 from load.reference import stores as reference
 from load.verdict import Verdict
@@ -68,7 +68,7 @@ async def _joins(
 
 async def join_trial(
     run: Run, product: Product, name: str, *, by_address: bool = False
-) -> tuple[Trial, Watched]:
+) -> tuple[Trial, RoomWatch]:
     """Joins into a fresh room for the length of a trial, and how the room called people meanwhile."""
     settings = {"admission_rate_per_minute": RATE, "active_visitors_max": None}
     room_id = await crowd.open_room(product, name, **settings)

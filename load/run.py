@@ -29,7 +29,7 @@ from app.store.connections import STORE_AWAY
 from app.store.keys import RoomKeys
 from app.store.redis.backlogs import backlog
 from load.books import read_books
-from load.measuring import Watched, admissions
+from load.measuring import RoomWatch, admissions
 from load.outside import judge_from_outside
 from load.plan import PLAN, PROGRESS, Findings, Plan
 from load.scenarios import SCENARIOS, Name
@@ -100,7 +100,7 @@ async def _run_crowd(order: Order, target: Target, sale: Sale, client: httpx.Asy
             staff_token=target.staff_token if sale.ours else "",
             ends_alone=not order.web,
         )
-        watched: Watched | None = None
+        watched: RoomWatch | None = None
         if target.stores is not None:
             async with admissions(target.stores, RoomId(sale.room_id), sale.rate) as watched:
                 findings = await _locust(order, plan, Path(folder))

@@ -16,7 +16,7 @@ from load.books import Books, Count, OwnedTickets
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmissionSample:
     """The admission counters at one moment; `earned` is the rate integrated over time, in admissions."""
 
     at_ms: int
@@ -109,7 +109,7 @@ def _miscounted(books: Books) -> Iterator[str]:
             yield f"code {code}: Postgres counts {used}, rows sum to {in_postgres[code]}"
 
 
-def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
+def over_admitted(moments: Iterable[AdmissionSample], burst: float) -> Iterator[str]:
     """Windows with more admissions than rate x window + burst + what no-shows gave back.
 
     One pass: a window is too full if the surplus rose by more than the burst since its lowest point. What was
@@ -140,7 +140,7 @@ def agreement(books: Books) -> Iterator[str]:
             yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, Postgres {used}"
 
 
-def judge(books: Books, moments: Iterable[Admitted] = (), burst: float = 0) -> Verdict:
+def judge(books: Books, moments: Iterable[AdmissionSample] = (), burst: float = 0) -> Verdict:
     """The verdict on one event at rest: nothing in flight, everything that ended released."""
     left = sorted(books.in_flight | books.unreleased)
     return Verdict(

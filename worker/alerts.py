@@ -22,7 +22,7 @@ async def watch_alerts(ctx: WorkerContext) -> None:
     watch = Watch(Reader(queues, ctx.settings))
 
     async def evaluate() -> bool:
-        await alerts.go_over_rules(ctx.stores, watch, ctx.worker_id)
+        await alerts.evaluate_rules(ctx.stores, watch, ctx.worker_id)
         return False
 
     await repeat(ctx.stopping, "watch_alerts", evaluate, EVERY_S)

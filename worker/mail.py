@@ -13,7 +13,7 @@ from app.store.redis import called
 from app.store.redis.busy import KEYS, busy_rooms
 from app.store.redis.called import Call
 from app.store.sql.notifications import mail_queue, mailboxes
-from app.store.sql.notifications.mail_queue import Called
+from app.store.sql.notifications.mail_queue import CalledVisitor
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 
@@ -27,7 +27,7 @@ async def mail_turns(ctx: WorkerContext) -> None:
     known: dict[str, set[Call]] = {}
 
     async def mail_called() -> bool:
-        fresh: list[Called] = []
+        fresh: list[CalledVisitor] = []
         running: dict[str, set[Call]] = {}
 
         async def find_called(room_id: RoomId) -> None:

@@ -17,7 +17,7 @@ from app.core.assurance.beacon import Chain
 from app.core.errors import RoomNotFound
 from app.core.model import Pace, RoomId
 from app.core.waiting_room import rules
-from app.core.waiting_room.wait_estimate import Measured
+from app.core.waiting_room.wait_estimate import QueueMeasurements
 from app.restoring.room import rebuild_room
 from app.store.answer_log import AnswerLog
 from app.store.coalescer import Coalescer
@@ -102,7 +102,7 @@ class RoomTicker:
         self._waiting = False  # for the next tick to be due
         self._due_at = 0.0
         self._seen: Moved = ()
-        self._measured = Measured()
+        self._measured = QueueMeasurements()
         self._pace: Pace | None = None  # to be published
         self._recorded: Moved = ()
         self._record_at, self._keep_endings_at, self._move_events_at = 0.0, 0.0, 0.0

@@ -42,7 +42,7 @@ TOKEN_MAX = 100
 OVER = "This invitation was already used, was withdrawn, or has expired. Ask for a new one."
 
 
-class Invited(NamedTuple):
+class Invitee(NamedTuple):
     """Whom to invite, and to what: a role of the installation, or a role in the sale of an event."""
 
     email: str
@@ -52,7 +52,7 @@ class Invited(NamedTuple):
     sale_role: SaleRole | None = None
 
 
-async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mails: bool, by: Author) -> str:
+async def invite(stores: Stores, signer: InvitationSigner, new: Invitee, *, mails: bool, by: Author) -> str:
     """Invite somebody. Returns the token of their link, which is also e-mailed if `mails` is set.
 
     Raises ValidationFailed (`email`), Conflict.

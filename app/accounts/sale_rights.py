@@ -11,7 +11,7 @@ from app.core.notifications.email import normalised
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql.accounts import accounts, sale_grants
-from app.store.sql.accounts.sale_grants import Granted
+from app.store.sql.accounts.sale_grants import GrantedPerson
 
 FULL = "This sale already has the maximum number of people."
 
@@ -24,7 +24,7 @@ async def grants_of(stores: Stores, account: Account) -> Grants:
         return Grants(await sale_grants.of_account(stores.postgres, account.subject))
 
 
-async def people_of(stores: Stores, event_id: str) -> list[Granted]:
+async def people_of(stores: Stores, event_id: str) -> list[GrantedPerson]:
     """Those who have a role in the sale of this event, by name."""
     with stores_answer():
         return await sale_grants.of_event(stores.postgres, event_id)

@@ -19,7 +19,7 @@ from app.core.model import EventId
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql.catalogue import cancel_or_move as stored
-from app.store.sql.catalogue.cancel_or_move import Affected, RefundSums, RefusedRefund
+from app.store.sql.catalogue.cancel_or_move import AffectedOrders, RefundSums, RefusedRefund
 from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
@@ -28,7 +28,7 @@ NOTICE_MAX = 1_000
 REFUSED_MAX = 100  # listed
 
 
-async def affected(stores: Stores, event_id: EventId) -> Affected:
+async def affected(stores: Stores, event_id: EventId) -> AffectedOrders:
     """What cancelling would end and refund."""
     with stores_answer():
         return await stored.affected(stores.postgres, event_id)
@@ -51,7 +51,7 @@ async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str,
 
     A job cancels and refunds its orders. Raises EventNotFound, ValidationFailed.
     """
-    _check(notice)
+    _check_notice(notice)
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
         changed = event
@@ -81,7 +81,7 @@ async def move(
     `refund_until`: until then buyers can return their tickets. Raises EventNotFound, ValidationFailed, and
     Conflict for a cancelled sale.
     """
-    _check(notice)
+    _check_notice(notice)
     if refund_until is not None and refund_until > starts_at:
         raise ValidationFailed("refund_until", "must be before the event starts")
     async with transaction(stores) as connection:
@@ -113,7 +113,7 @@ async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int
     return again
 
 
-def _check(notice: str) -> None:
+def _check_notice(notice: str) -> None:
     if len(notice) > NOTICE_MAX:
         raise ValidationFailed("notice", f"must be up to {NOTICE_MAX:,} characters")
     if not all(it.isprintable() for it in notice.replace("\t", " ").split("\n")):

@@ -34,7 +34,7 @@ CHANGES_MAX = 200  # examined; one edit makes a few
 CHANGED = "The sale has changed in the meantime; look at it again."
 
 
-class Overtaken(Conflict):
+class EditConflict(Conflict):
     """Somebody else changed the sale in the meantime; `changes` are theirs, newest first."""
 
     def __init__(self, changes: list[Entry]) -> None:
@@ -84,14 +84,14 @@ async def sale_edit_of(stores: Stores, room: Room, audit_id: int) -> int:
 async def edit(stores: Stores, event_id: EventId, changes: SaleEdit, revision: int, *, by: Author) -> Event:
     """Change a sale that nobody has changed since `revision`.
 
-    Raises Overtaken, EventNotFound, ValidationFailed, Conflict, QueueingMethodLocked, AlreadyExists.
+    Raises EditConflict, EventNotFound, ValidationFailed, Conflict, QueueingMethodLocked, AlreadyExists.
     """
     sections = seating.whole_sections(changes.sections, SEATS_OF_EVENT_MAX)
     async with transaction(stores) as connection:
         event, room = await _locked(connection, event_id)
         entries = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
         if later := [it for it in entries if it.audit_id > revision]:
-            raise Overtaken(later)
+            raise EditConflict(later)
         changed = msgspec.structs.replace(event, **changes.event)
         await update_event(connection, event, changed, by)
         await _change_room(connection, room, msgspec.to_builtins(changes.room), by)

@@ -17,7 +17,7 @@ from app.store.sql.catalogue import events
 REFRESH_S = 1.0
 
 
-class Hidden:
+class HiddenRooms:
     """One per process; `on_hidden` is called for rooms that have just become hidden."""
 
     def __init__(self, postgres: Postgres, on_hidden: Callable[[RoomId], None]) -> None:

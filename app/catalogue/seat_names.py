@@ -46,7 +46,7 @@ class NewNames(NamedTuple):
     numbering: str = ""
 
 
-class Renamed(NamedTuple):
+class RenamedSeats(NamedTuple):
     """How many seats were renamed, and how many sold tickets are affected."""
 
     seats: int
@@ -55,7 +55,7 @@ class Renamed(NamedTuple):
 
 async def rename(
     of: LoadedRooms, event_id: EventId, ticket_type_id: TicketTypeId, new: NewNames, *, by: Author
-) -> Renamed:
+) -> RenamedSeats:
     """Rename rows and seats of a section.
 
     Raises EventNotFound, ValidationFailed naming the field, Conflict while the sale runs, while seats of the
@@ -76,7 +76,7 @@ async def rename(
                 raise Restoring
             names = await _names(connection, event_id, ticket_type_id, new)
             if not names:
-                return Renamed(0, 0)
+                return RenamedSeats(0, 0)
             begun = True
             await note_outdated(of.stores.redis, keys)
             sold = await _write(connection, room_id, event_id, ticket_type_id, names)
@@ -85,7 +85,7 @@ async def rename(
         if begun:
             with stores_answer():
                 await rebuild_room(of.stores, room_id)
-    return Renamed(len(names), sold)
+    return RenamedSeats(len(names), sold)
 
 
 async def _names(

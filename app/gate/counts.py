@@ -111,7 +111,7 @@ class GateCounts:
                 now[name] = now.get(name, 0) + count
 
 
-def _figures(counted: Sequence[gate_counts.Counted], bypass: Sequence[BypassRule]) -> GateFigures:
+def _figures(counted: Sequence[gate_counts.OutcomeCount], bypass: Sequence[BypassRule]) -> GateFigures:
     counts = {it.outcome: it.requests for it in counted}
 
     def details(outcome: str) -> dict[str, int]:

@@ -35,7 +35,7 @@ WHY_CHARS = 200
 MOST = {"p95_ms": 3_600_000.0, "error_rate": 1.0, "in_flight": 10_000_000.0}
 
 
-class Unusable(Exception):
+class UnusableValue(Exception):
     """Prometheus has not returned a usable value; the message says why."""
 
 
@@ -70,7 +70,7 @@ async def _query_and_store(
     redis, keys, why = queues.stores.redis, RoomKeys(room_id), ""
     try:
         report = await query_health(source, private=private)
-    except Unusable as error:
+    except UnusableValue as error:
         why = str(error)[:WHY_CHARS]
     else:
         await origin.hear_origin(redis, keys, report, server=SERVER)
@@ -79,13 +79,13 @@ async def _query_and_store(
 
 
 async def query_health(source: PrometheusSource, *, private: bool) -> ServerReport:
-    """Query the shop's health. Raises Unusable."""
+    """Query the shop's health. Raises UnusableValue."""
     names = [it for it in MOST if getattr(source, it)]
     try:
         async with asyncio.timeout(DEADLINE_S):
             values = dict(zip(names, await _values(source, names, private=private), strict=True))
     except TimeoutError:
-        raise Unusable(f"no answer within {DEADLINE_S:.0f} s") from None
+        raise UnusableValue(f"no answer within {DEADLINE_S:.0f} s") from None
     in_flight = round(values["in_flight"]) if "in_flight" in values else None
     return ServerReport(p95_ms=values["p95_ms"], error_rate=values["error_rate"], in_flight=in_flight)
 
@@ -107,11 +107,11 @@ async def _value(source: PrometheusSource, name: str, *, private: bool) -> float
         async with safe_post.open_client() as client:
             answer = await safe_post.post_form(client, url, {"query": getattr(source, name)}, private=private)
     except (AddressRefused, NotAccepted) as error:
-        raise Unusable(f"{name}: {error}") from None
+        raise UnusableValue(f"{name}: {error}") from None
     try:
         return read_value(answer, MOST[name])
     except ValueError as error:
-        raise Unusable(f"{name}: {error}") from None
+        raise UnusableValue(f"{name}: {error}") from None
 
 
 def read_value(answer: bytes, most: float) -> float:

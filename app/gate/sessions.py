@@ -37,8 +37,8 @@ from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, decide
 
 
-class Entering(NamedTuple):
-    """A visitor at the gate. `network` as in `Joining`."""
+class GateVisitor(NamedTuple):
+    """A visitor at the gate. `network` as in `Joiner`."""
 
     visitor_id: VisitorId
     network: str
@@ -50,7 +50,7 @@ class Gate:
 
     def __init__(self, queues: Queues) -> None:
         self.queues = queues
-        self.entries: Coalescer[RoomId, Entering, Answer] = Coalescer(
+        self.entries: Coalescer[RoomId, GateVisitor, Answer] = Coalescer(
             partial(_enter_batch, queues), name="enter"
         )
         self.renewals: Coalescer[RoomId, RenewRecord, int] = Coalescer(
@@ -63,7 +63,7 @@ def open_gate(queues: Queues) -> Gate:
     return Gate(queues)
 
 
-async def enter(gate: Gate, room_id: RoomId, visitor: Entering) -> Place | None:
+async def enter(gate: Gate, room_id: RoomId, visitor: GateVisitor) -> Place | None:
     """The session of a visitor who is called or inside, or with `anew` of one whom a join would call at once.
 
     None: they have to go to the queue page. Raises RoomNotFound, Restoring, StoreUnavailable.
@@ -168,7 +168,7 @@ class _Crowd(Conflict):
     """There is a crowd and this visitor has not been called."""
 
 
-async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
+async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[GateVisitor]) -> Sequence[Outcome]:
     """Admit a batch. Sessions are committed before anybody passes, if Postgres answers.
 
     Otherwise they pass anyway: all that is lost is that a new Redis would not recognise them.

@@ -51,7 +51,7 @@ class StepResult(NamedTuple):
     follow: Callable[[], Awaitable[None]] | None = None
 
 
-class TooMany(Exception):
+class TooManyOrders(Exception):
     """More orders than a job can process; the message is shown to staff."""
 
 
@@ -65,7 +65,7 @@ async def step(stores: Stores, job_id: str) -> Progress:
             after = await (_begin if job.total is None else _continue)(connection, stores, job)
     except STORE_AWAY:
         raise
-    except TooMany as refusal:
+    except TooManyOrders as refusal:
         await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
         return "over"
     except Exception as error:  # any error: the step is retried, then the error is shown to staff
@@ -77,13 +77,13 @@ async def step(stores: Stores, job_id: str) -> Progress:
 
 
 async def _begin(connection: Connection, _stores: Stores, job: Job) -> StepResult:
-    """List the items of the job. Raises TooMany."""
+    """List the items of the job. Raises TooManyOrders."""
     try:
         total = await LISTS[job.kind](connection, job)
     except TimeoutError:
-        raise TooMany(TOOK_TOO_LONG) from None
+        raise TooManyOrders(TOOK_TOO_LONG) from None
     if total > ITEMS_MAX:
-        raise TooMany(TOO_MANY)
+        raise TooManyOrders(TOO_MANY)
     await jobs.begin(connection, job.job_id, total)
     return StepResult("more")
 
@@ -105,7 +105,7 @@ async def _export(connection: Connection, _stores: Stores, job: Job, items: list
     if job.request.format == "xlsx":
         before = await jobs.rows_so_far(connection, job.job_id)
         if before + len(exported) > spreadsheet.ROWS_MAX:
-            raise TooMany(SHEET_FULL)
+            raise TooManyOrders(SHEET_FULL)
         content = await asyncio.to_thread(spreadsheet.piece, exported, len(columns), before)
     else:
         content = csv_rows(_safe(job, exported))

@@ -37,7 +37,7 @@ class Watch:
     described_at: float = 0.0
 
 
-async def go_over_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
+async def evaluate_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
     """Evaluate the rules, starting and ending alerts; False while another worker does. Raises one of
     POSTGRES_AWAY."""
     postgres = stores.postgres

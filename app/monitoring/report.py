@@ -22,7 +22,7 @@ from app.store.sql.audit import Entry
 from app.store.sql.catalogue import events
 from app.store.sql.monitoring import report as report_rows
 from app.store.sql.monitoring import room_history
-from app.store.sql.monitoring.report import Orders, Paid, Sold, Turns
+from app.store.sql.monitoring.report import Orders, Paid, SoldTickets, Turns
 from app.store.sql.waiting_room import rooms
 from app.waiting_room.log_tally import tally_of
 
@@ -34,7 +34,7 @@ class EventRows(msgspec.Struct, frozen=True):
 
     event: Event | None
     orders: Orders | None
-    sold: list[Sold]
+    sold: list[SoldTickets]
     paid: list[Paid]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.settings import Settings
 from app.store.connections import Connection, Stores
-from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.notifications.outbox import OutboxBatch
 
 # Sends a few that are due. None: there were none; False: none was accepted, so the caller pauses for a while.
 Send = Callable[[Stores], Awaitable[bool | None]]
@@ -20,7 +20,7 @@ class Channel(NamedTuple):
     """
 
     name: str
-    queue: Callable[[Connection, Waiting], Awaitable[None]]
+    queue: Callable[[Connection, OutboxBatch], Awaitable[None]]
     """Write what these events mean for the channel into its own table. Runs in the relay's transaction,
     possibly twice for the same rows, and calls no other system."""
     opened: Callable[[Settings], Send] | None = None

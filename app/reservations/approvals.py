@@ -13,7 +13,7 @@ from app.core.errors import ApprovalNeeded
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql.payments import refund_approvals
-from app.store.sql.payments.refund_approvals import LimitRequest, Waiting
+from app.store.sql.payments.refund_approvals import LimitRequest, RequestedRefund
 
 HELD_BACK = "Its refund needs a second person: cancel it by hand, then have somebody else do the same."
 
@@ -61,7 +61,7 @@ async def held_back(connection: Connection, reservation_ids: Sequence[str]) -> l
     return await refund_approvals.over_limit(connection, reservation_ids, full=True)
 
 
-async def waiting(stores: Stores, reservation_id: str) -> Waiting | None:
+async def waiting(stores: Stores, reservation_id: str) -> RequestedRefund | None:
     """Return the refund that waits for a second person, if there is one."""
     with stores_answer():
         return await refund_approvals.select_waiting(stores.postgres, reservation_id)

@@ -26,7 +26,7 @@ from app.store.scripts import stock
 from app.store.scripts.stock import Decision, Request, Settlement
 from app.store.sql.catalogue import codes
 from app.store.sql.reservations import reservations
-from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.hold_endings import EndedReservation
 from app.store.sql.reservations.reservations import NewHold, Origin
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ async def write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[s
         return set(), set()
     try:
         return await reservations.insert_holds(stores.postgres, origin, holds), set()
-    except reservations.Refused:
+    except reservations.InsertRefused:
         if len(holds) == 1:
             return set(), {holds[0].reservation_id}
     half = len(holds) // 2
@@ -184,7 +184,9 @@ async def _repeat(stores: Stores, batch: Batch, existing: set[str]) -> dict[str,
             same = prints[row.reservation_id] == message.fingerprint
             outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
     # Include those that Redis knew: a worker may have taken their tickets again and been killed right here.
-    await update_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
+    await update_redis(
+        stores, [EndedReservation(it.reservation_id, batch.room_id, it.status) for it in rows.values()]
+    )
     return outcomes
 
 

@@ -19,7 +19,7 @@ from app.core.reservations.check_ins import LIST_MAX, NEWS_MAX, DoorCounts, Resu
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql.reservations import check_ins, reservations
-from app.store.sql.reservations.check_ins import OVERLAP_S, Seen
+from app.store.sql.reservations.check_ins import OVERLAP_S, CheckedInTicket
 
 
 class DoorNews(NamedTuple):
@@ -27,7 +27,7 @@ class DoorNews(NamedTuple):
 
     now: datetime
     counts: DoorCounts
-    seen: list[Seen]
+    seen: list[CheckedInTicket]
 
 
 class DoorList(NamedTuple):
@@ -36,7 +36,7 @@ class DoorList(NamedTuple):
     now: datetime
     hashes: list[tuple[str, str]]
     whole: bool
-    seen: list[Seen]
+    seen: list[CheckedInTicket]
 
 
 async def record(stores: Stores, event_id: EventId, sent: Scans, *, by: Author) -> list[Result]:

@@ -46,7 +46,7 @@ from app.store.sql.payments import payment_steps, payments
 from app.store.sql.payments.payment_steps import NOTHING_TO_DO, NextStep
 from app.store.sql.payments.payments import Attempt, Bill, PaymentState
 from app.store.sql.reservations import hold_endings, reservations
-from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.hold_endings import EndedReservation
 
 CONFIRM_WAIT_S = 3.0  # how long a confirm call waits for the outcome before it answers 202
 POLL_S = 0.25
@@ -259,7 +259,7 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Re
 
 
 async def finish_cancel(
-    engine: ReservationEngine, reservation_id: ReservationId, ended: Sequence[Ended]
+    engine: ReservationEngine, reservation_id: ReservationId, ended: Sequence[EndedReservation]
 ) -> Reservation:
     """Finish a cancellation: return the stock and refund. A worker completes what is interrupted."""
     reservation = await _fetch(engine, reservation_id)

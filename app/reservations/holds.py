@@ -27,9 +27,9 @@ from app.store.scripts.stock import RoomNotReady
 from app.store.sql import locks
 from app.store.sql.catalogue import codes, seats
 from app.store.sql.payments import payments, refunds
-from app.store.sql.payments.payments import Sold
+from app.store.sql.payments.payments import ConfirmedReservation
 from app.store.sql.reservations import balances, hold_endings
-from app.store.sql.reservations.hold_endings import CONFIRMED, ENDED, Ended
+from app.store.sql.reservations.hold_endings import CONFIRMED, ENDED, EndedReservation
 
 log = structlog.get_logger(__name__)
 
@@ -88,13 +88,13 @@ async def sell_late(stores: Stores, payment_id: str) -> bool:
     return bool(sold)
 
 
-async def publish_sold(stores: Stores, sold: Sequence[Sold]) -> None:
+async def publish_sold(stores: Stores, sold: Sequence[ConfirmedReservation]) -> None:
     """Count these confirmed reservations and update Redis."""
     metrics.reserved("confirmed", len(sold))
-    await update_redis(stores, [Ended(*it, "confirmed") for it in sold])
+    await update_redis(stores, [EndedReservation(*it, "confirmed") for it in sold])
 
 
-async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
+async def update_redis(stores: Stores, changed: Iterable[EndedReservation]) -> None:
     """Update Redis with what Postgres decided. What fails now is done later by `repair`."""
     by_room = itertools.groupby(
         sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_status),
@@ -115,7 +115,7 @@ async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
             continue
 
 
-async def _shrink(stores: Stores, room_id: RoomId, shrunk: Sequence[Ended]) -> None:
+async def _shrink(stores: Stores, room_id: RoomId, shrunk: Sequence[EndedReservation]) -> None:
     """Release the cancelled tickets of orders that keep others."""
     if not shrunk:
         return

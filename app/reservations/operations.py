@@ -31,12 +31,12 @@ from app.reservations.holds import keys_of
 from app.reservations.pending import ReservationEngine, open_engine
 from app.reservations.refusals import REFUSALS, UNKNOWN_WORDS, refusal, refusal_of
 from app.reservations.request import TicketRequest, coded, ticket_request
-from app.reservations.reserved import Reserved
+from app.reservations.reserved import ReserveResult
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
-from app.store.scripts.stock import ANY_AMOUNT, Change, Submission, Submitted
+from app.store.scripts.stock import ANY_AMOUNT, Change, Submission, SubmitReply
 from app.store.spans import sampled, span
 from app.store.sql.reservations import reservations
 
@@ -45,7 +45,7 @@ __all__ = [
     "Confirmation",
     "Payment",
     "ReservationEngine",
-    "Reserved",
+    "ReserveResult",
     "cancel",
     "check",
     "confirm",
@@ -74,7 +74,7 @@ async def reserve(
     expected: int | None = None,
     network: str = "",
     code: str | None = None,
-) -> Reserved:
+) -> ReserveResult:
     """Take the tickets, all or none; return when the row is committed (or, without `wait`, submitted).
 
     `tickets` is what the body asked for; prices in it are ignored. Named seats that the visitor already has
@@ -94,14 +94,14 @@ async def reserve(
     word, answer = await _answer(engine, claims.room_id, event_id, submission)
     replayed = word != "queued"
     of = reservation_id, event_id, claims.room_id, claims.visitor_id, replayed
-    if isinstance(answer, Submitted):
+    if isinstance(answer, SubmitReply):
         if answer.word in ("queued", "pending"):
-            return Reserved(*of)
+            return ReserveResult(*of)
         if answer.word != "known":
             raise await _refusal(engine, claims, event_id, request, answer)
         answer = answer.detail
     terms, policy = _terms(answer, request, replayed), await engine.policy_of(event_id)
-    return Reserved(*of, read_terms(terms), policy)
+    return ReserveResult(*of, read_terms(terms), policy)
 
 
 def _submission(
@@ -124,7 +124,7 @@ def _submission(
 
 async def _answer(
     engine: ReservationEngine, room_id: RoomId, event_id: EventId, submission: Submission
-) -> tuple[str, str | Submitted]:
+) -> tuple[str, str | SubmitReply]:
     """Submit, and return the word of the script's reply with the outcome; or with the reply, if the caller
     does not wait for more."""
     try:
@@ -165,7 +165,7 @@ async def _refusal(
     claims: BookingClaims,
     event_id: EventId,
     request: TicketRequest,
-    reply: Submitted,
+    reply: SubmitReply,
 ) -> Refusal:
     """Why the script did not accept a request. Raises StoreUnavailable."""
     word, detail = reply

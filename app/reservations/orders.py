@@ -27,7 +27,7 @@ from app.store.sql.payments import refunds as refund_rows
 from app.store.sql.reservations import balances, exports, hold_endings, reservations
 from app.store.sql.reservations import orders as order_rows
 from app.store.sql.reservations.exports import Order
-from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.hold_endings import EndedReservation
 from app.store.sql.reservations.orders import (
     MailLine,
     OrderFilter,
@@ -135,7 +135,9 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by
     return reservation
 
 
-async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str | None, list[Ended]]:
+async def _cancel(
+    stores: Stores, reservation_id: str, by: Author
+) -> tuple[str | None, list[EndedReservation]]:
     """End the order in Postgres; return its earlier state (None if there is no such order) and what has
     ended."""
     async with stores.postgres.acquire() as connection, connection.transaction():

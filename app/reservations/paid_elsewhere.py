@@ -15,7 +15,7 @@ from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.sql.catalogue import cancel_or_move
 from app.store.sql.payments import payments
-from app.store.sql.payments.payments import Attempt, Sold
+from app.store.sql.payments.payments import Attempt, ConfirmedReservation
 from app.store.sql.reservations import orders
 
 
@@ -79,7 +79,7 @@ async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) 
         before = await orders.lock_status(connection, attempt.reservation_id)
         if not await payments.begin_without_gateway(connection, attempt):
             return
-        sold: list[Sold] = await payments.confirm(connection, [attempt.payment_id])
+        sold: list[ConfirmedReservation] = await payments.confirm(connection, [attempt.payment_id])
         if by is not None:
             free, entity = attempt.method == "free", Entity("reservation", attempt.reservation_id)
             after = {"status": "confirmed"} | ({} if free else {"paid_elsewhere": attempt.token})

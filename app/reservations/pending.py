@@ -39,7 +39,7 @@ from app.store.pubsub import listen, publish
 from app.store.redis import submissions as stream
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import stock
-from app.store.scripts.stock import Change, Limits, Submission, Submitted
+from app.store.scripts.stock import Change, Limits, Submission, SubmitReply
 from app.store.spans import shared_task
 from app.store.sql import agreed
 from app.store.sql.payments import payments
@@ -65,7 +65,7 @@ class ReservationEngine:
     instance: str  # names the channel on which outcomes reach this process
     busy_marks: BusyMarks
     submissions: Coalescer[tuple[RoomId, EventId], Waiter, Answer] = field(init=False)
-    counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
+    counted: Coalescer[RoomId, Change, SubmitReply] = field(init=False)
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
     read: Coalescer[str, str, Reservation | None] = field(init=False)
@@ -102,7 +102,7 @@ class ReservationEngine:
         )
         return [it.replied(reply) for it, reply in zip(batch, replies, strict=True)]
 
-    async def _count(self, room_id: RoomId, changes: list[Change]) -> Sequence[Submitted]:
+    async def _count(self, room_id: RoomId, changes: list[Change]) -> Sequence[SubmitReply]:
         keys = holds.keys_of(room_id)
         return await stock.count_changes(self.stores.redis, keys, changes, limits=self.limits)
 

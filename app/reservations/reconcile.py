@@ -38,7 +38,7 @@ from app.store.connections import Stores
 from app.store.redis import ledger
 from app.store.scripts import filling, stock
 from app.store.sql.reservations import reservations
-from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.hold_endings import EndedReservation
 
 HOLDS_MAX = 20_000  # recounted in one step: blocks Redis for 0.15 s, once, and only if drift lasted
 REPAIRS_MAX = 1_000  # of reservations, and of seats, per round
@@ -165,5 +165,5 @@ def _entry(reservation: Reservation) -> str:
     return entry_text(STATES[reservation.status], reservation.visitor_id, terms_of(reservation))
 
 
-def _ended(reservation: Reservation) -> Ended:
-    return Ended(reservation.reservation_id, reservation.room_id, reservation.status)
+def _ended(reservation: Reservation) -> EndedReservation:
+    return EndedReservation(reservation.reservation_id, reservation.room_id, reservation.status)

@@ -22,7 +22,7 @@ from app.reservations.holds import keys_of
 from app.store.connections import Stores
 from app.store.redis import ledger
 from app.store.sql.payments import payments
-from app.store.sql.payments.payments import Sold
+from app.store.sql.payments.payments import ConfirmedReservation
 from app.store.sql.reservations import restored_sales
 from app.store.sql.reservations.reservations import NewHold, Origin, Superseded
 from app.store.sql.waiting_room.rooms import select_room
@@ -53,9 +53,9 @@ async def rewrite_lost(
     return written
 
 
-async def confirm_sold(stores: Stores, reservation_ids: Sequence[str]) -> list[Sold]:
+async def confirm_sold(stores: Stores, reservation_ids: Sequence[str]) -> list[ConfirmedReservation]:
     """Confirm holds that are sold in Redis; return those confirmed."""
-    sold: list[Sold] = []
+    sold: list[ConfirmedReservation] = []
     for reservation_id in reservation_ids:
         async with stores.postgres.acquire() as connection, connection.transaction():
             payment_id = _payment_of(reservation_id)

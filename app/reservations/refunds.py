@@ -33,7 +33,7 @@ from app.store.sql.payments import payments
 from app.store.sql.payments import refunds as rows
 from app.store.sql.payments.refunds import LockedOrder, Paid
 from app.store.sql.reservations import hold_endings, orders
-from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.hold_endings import EndedReservation
 
 NO_REFUND = "There is no such refund of this order."
 
@@ -81,7 +81,7 @@ async def _refund(
         order = await rows.lock_order(connection, reservation_id)
         if order is None:
             raise ReservationNotFound("There is no such reservation.")
-        before, ended = await rows.select_one(connection, refund_id), list[Ended]()
+        before, ended = await rows.select_one(connection, refund_id), list[EndedReservation]()
         if before is not None and before.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused
         if before is None:
@@ -154,7 +154,9 @@ async def _tickets(
     return cancelled
 
 
-async def _return_to_stock(connection: Connection, order: LockedOrder, new_refund: Refund) -> list[Ended]:
+async def _return_to_stock(
+    connection: Connection, order: LockedOrder, new_refund: Refund
+) -> list[EndedReservation]:
     """Return the tickets to the stock; the result is what Redis has to be updated with."""
     if not new_refund.tickets or not new_refund.to_stock:
         return []
@@ -163,7 +165,7 @@ async def _return_to_stock(connection: Connection, order: LockedOrder, new_refun
         return await hold_endings.cancel_refunded(connection, new_refund.reservation_id)
     await rows.shrink(connection, new_refund.reservation_id, kept, returned)
     items = msgspec.json.encode(kept).decode()
-    return [Ended(new_refund.reservation_id, order.room_id, "confirmed", items)]
+    return [EndedReservation(new_refund.reservation_id, order.room_id, "confirmed", items)]
 
 
 async def _record(connection: Connection, order: LockedOrder, new_refund: Refund, by: Author) -> None:

@@ -8,7 +8,7 @@ from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorI
 from app.core.reservations.terms import NO_POLICY, HoldTerms, Policy, code_in, items_of
 
 
-class Reserved(NamedTuple):
+class ReserveResult(NamedTuple):
     """An accepted reserve call. `terms` is None if its outcome was not waited for (`wait=False`)."""
 
     reservation_id: ReservationId

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from app.core.errors import Refusal
 from app.core.model import RoomId
 from app.store.coalescer import LATER, Later
-from app.store.scripts.stock import Submission, Submitted
+from app.store.scripts.stock import Submission, SubmitReply
 
 CHECK_EVERY_S = 1.0  # for an outcome that should arrive by itself
 CHECK_OTHERS_EVERY_S = 0.1  # for one that is sent to another process
 
-Answer = str | Refusal | Submitted  # the outcome as in `settle.lua`, why there is none, or the script's reply
+Answer = (
+    str | Refusal | SubmitReply
+)  # the outcome as in `settle.lua`, why there is none, or the script's reply
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +35,7 @@ class Waiter:
     word: str = ""  # of the script's reply, once received
     early: str | Refusal | None = None  # an outcome that arrived before the reply
 
-    def replied(self, reply: Submitted) -> Answer | Later:
+    def replied(self, reply: SubmitReply) -> Answer | Later:
         """Take the script's reply, and return the answer unless the outcome has to be waited for (LATER)."""
         self.word = reply.word
         if not self.submission.instance or reply.word not in ("queued", "pending"):

@@ -15,7 +15,7 @@ from app.store.scripts import admission, restoring, room
 from app.store.scripts import parts as parts_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.sql.waiting_room import resting
-from app.store.sql.waiting_room.resting import Unloaded
+from app.store.sql.waiting_room.resting import UnloadedRoom
 
 CLOSED_S = 3_600.0  # as long as Redis keeps how places ended
 LOADED_S = 900.0  # a room that was needed stays for a while
@@ -56,7 +56,7 @@ async def unload_room(
     return True
 
 
-def status_of(unloaded: Unloaded) -> RoomStatus:
+def status_of(unloaded: UnloadedRoom) -> RoomStatus:
     """The status of an unloaded room."""
     return RoomStatus(
         now_ms=now_ms(),

@@ -46,7 +46,7 @@ class Health(msgspec.Struct, frozen=True):
     server: str
 
 
-class Measuring(asyncio.DatagramProtocol):
+class HealthReceiver(asyncio.DatagramProtocol):
     """Receives a line for each request that reached the shop. A few lost lines change no percentile."""
 
     def __init__(self) -> None:
@@ -79,11 +79,11 @@ def read_line(line: str, now: float) -> Answer | None:
 
 
 @asynccontextmanager
-async def measuring(folder: Path) -> AsyncIterator[Measuring]:
+async def measuring(folder: Path) -> AsyncIterator[HealthReceiver]:
     """Listen for nginx's log in this folder."""
     path, loop = folder / "health", asyncio.get_running_loop()
     transport, measured = await loop.create_datagram_endpoint(
-        Measuring, local_addr=str(path), family=socket.AF_UNIX
+        HealthReceiver, local_addr=str(path), family=socket.AF_UNIX
     )
     try:
         path.chmod(0o666)  # nginx may run as another user; nobody else can enter the folder
@@ -93,7 +93,7 @@ async def measuring(folder: Path) -> AsyncIterator[Measuring]:
 
 
 async def keep_reporting(
-    measured: Measuring, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
+    measured: HealthReceiver, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
 ) -> None:
     """Report every second until `ended`, as this host and port. A failure is logged once."""
     log, trouble, server = logs.get(__name__), "", f"{_host_name()}:{port}"

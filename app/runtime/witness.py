@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.core.assurance import witnessing
 from app.core.assurance.notes import NOTE_MAX, Verifier, cosignature_line
-from app.core.assurance.witnessing import SIZE_TYPE, Refused, Signed
+from app.core.assurance.witnessing import SIZE_TYPE, SignedTree, WitnessRefused
 from app.core.errors import CannotRun
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,9 @@ class Witness:
         self._key = key
         self._trusted = trusted
         self._file = file
-        self._signed = msgspec.json.decode(file.read_bytes(), type=dict[str, Signed]) if file.exists() else {}
+        self._signed = (
+            msgspec.json.decode(file.read_bytes(), type=dict[str, SignedTree]) if file.exists() else {}
+        )
         self.connections = 0
 
     def add_checkpoint(self, body: bytes) -> Answer:
@@ -55,8 +57,8 @@ class Witness:
             origin = submission.checkpoint.origin
             signed = witnessing.judge(submission, self._trusted, self._signed.get(origin))
             if len(self._signed) >= LOGS_MAX and origin not in self._signed:
-                raise Refused(503, f"this witness accepts no more than {LOGS_MAX} logs")
-        except Refused as refusal:
+                raise WitnessRefused(503, f"this witness accepts no more than {LOGS_MAX} logs")
+        except WitnessRefused as refusal:
             log.warning(
                 "refused a checkpoint",
                 status=refusal.status,
@@ -72,7 +74,7 @@ class Witness:
         line = cosignature_line(self._name, submission.text, self._key, int(time.time()))
         return 200, "text/plain; charset=utf-8", line
 
-    def _keep(self, signed: dict[str, Signed]) -> None:
+    def _keep(self, signed: dict[str, SignedTree]) -> None:
         """Write what has been signed; it is on disk when this returns."""
         following = self._file.with_suffix(".new")
         with open(following, "wb") as file:

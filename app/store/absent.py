@@ -11,7 +11,7 @@ ABSENT_S = 1.0
 ABSENT_MAX = 10_000
 
 
-class Absent:
+class AbsentIds:
     """Rooms and events known not to exist; one per pair of stores."""
 
     def __init__(self) -> None:

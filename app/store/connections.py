@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from app.core.errors import CannotRun, WrongUsage
 from app.settings import Settings
-from app.store.absent import Absent
+from app.store.absent import AbsentIds
 from app.store.away import POSTGRES_AWAY, REDIS_AWAY, STORE_AWAY
 from app.store.drivers.postgres_address import read_postgres_address
 from app.store.drivers.postgres_pool import Connector, Role
@@ -82,7 +82,7 @@ class Stores:
 
     redis: RedisClient
     postgres: asyncpg.Pool
-    absent: Absent = field(default_factory=Absent)
+    absent: AbsentIds = field(default_factory=AbsentIds)
     tracer: Tracer | None = None
 
 

@@ -54,7 +54,7 @@ class Record:
 RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
-class Described(Protocol):
+class DescribedClient(Protocol):
     """A client that can describe its current request for a trace."""
 
     def describe(self, what: str) -> tuple[str, Attributes]:
@@ -69,7 +69,7 @@ class span:  # used like a function: `with span("render"):`
 
     __slots__ = ("_name", "_of", "_record", "_started", "_what")
 
-    def __init__(self, name: str, of: Described | None = None, what: str = "") -> None:
+    def __init__(self, name: str, of: DescribedClient | None = None, what: str = "") -> None:
         self._name, self._record, self._of, self._what = name, RECORD.get(), of, what
 
     def __enter__(self) -> None:

@@ -13,7 +13,7 @@ from app.store.redis import busy
 from app.store.redis.busy import mark_busy
 from app.store.scripts import by_hand
 from app.store.scripts import room as room_scripts
-from app.store.scripts.by_hand import Advanced, NotAdvanced
+from app.store.scripts.by_hand import AdvanceResult, NotAdvanced
 from app.waiting_room.queue import Queues
 
 COUNT_MAX = 2_000  # as many as one tick calls, so that a script run stays below 10 ms
@@ -21,7 +21,7 @@ COUNT_MAX = 2_000  # as many as one tick calls, so that a script run stays below
 
 async def advance(
     queues: Queues, room_id: RoomId, count: int, *, advance_id: str = "", by: Author
-) -> Advanced:
+) -> AdvanceResult:
     """Call the first `count` visitors of the queue, in order, even while the room is paused.
 
     These calls are in addition to the rate. Free tickets, the limit per network and `active_visitors_max`

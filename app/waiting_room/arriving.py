@@ -22,10 +22,10 @@ from app.core.visitor_ids import VISITOR_ID_CHARS
 from app.core.waiting_room.parts import part_id, part_of
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts
-from app.store.scripts.parts import Arrival, ArrivalRecord, Arrived, PartLost
+from app.store.scripts.parts import Arrival, ArrivalRecord, ArrivalReply, PartLost
 from app.store.scripts.room import NotLoaded
 from app.waiting_room.gathering import next_round
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue_numbers import reserve_numbers
 from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Elsewhere, Outcome, RoomAccess, Throttle
@@ -34,7 +34,7 @@ TURNS_MAX = 10  # passes over room and parts before a join fails
 OLDER = 0  # stands for any epoch before the one the part was opened in
 NOT_JOINED = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}
 
-AskRoom = Callable[[Sequence[Joining]], Awaitable[Sequence[Outcome]]]
+AskRoom = Callable[[Sequence[Joiner]], Awaitable[Sequence[Outcome]]]
 
 
 class Rooms(NamedTuple):
@@ -58,14 +58,14 @@ class Visitor:
     `new`: their part has just given them a number.
     """
 
-    joining: Joining
+    joining: Joiner
     over: int = 0
     not_in_room: bool = False
     new: bool = False
     outcome: Outcome | None = None
 
 
-async def arrive(rooms: Rooms, batch: Sequence[Joining]) -> list[Outcome]:
+async def arrive(rooms: Rooms, batch: Sequence[Joiner]) -> list[Outcome]:
     """Join a batch. Returns the outcome of each join, in order."""
     visitors = [Visitor(it) for it in batch]
     await rooms.access.busy_marks.note(rooms.room.room_id)
@@ -79,7 +79,7 @@ async def arrive(rooms: Rooms, batch: Sequence[Joining]) -> list[Outcome]:
     return [it.outcome or StoreUnavailable() for it in visitors]
 
 
-def _may_have_place(joining: Joining) -> bool:
+def _may_have_place(joining: Joiner) -> bool:
     """Whether to ask the room first: accounts join without a token, and only the room can check how many
     tickets a visitor may want."""
     number = joining.claims.queue_number if joining.claims else None
@@ -136,7 +136,7 @@ async def _number_in_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[l
     return to_room, again
 
 
-async def _number_in_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arrived | None:
+async def _number_in_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> ArrivalReply | None:
     """Let one part number its visitors.
 
     None if the part is not open: a worker opens it or restores the room.
@@ -195,7 +195,7 @@ def _apply_arrival(rooms: Rooms, visitor: Visitor, arrival: Arrival, epoch: int)
     return True
 
 
-def _new_place(joining: Joining, number: int, status: RoomStatus) -> Place:
+def _new_place(joining: Joiner, number: int, status: RoomStatus) -> Place:
     """A new place, behind everybody who is in the room."""
     waits = status.state != "prequeue"
     return Place(

@@ -10,7 +10,7 @@ from app.core.waiting_room.newcomers import before_weighed
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.scripts import carrying
-from app.store.scripts.carrying import Carried
+from app.store.scripts.carrying import CarryResult
 from app.store.scripts.restoring import EndingRecord
 from app.store.sql.waiting_room.carried_places import insert_carried
 from app.store.sql.waiting_room.ended_places import insert_ended
@@ -41,7 +41,7 @@ async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: b
     return carried.word
 
 
-async def _keep(queues: Queues, code: CarryCode, to_id: VisitorId, carried: Carried) -> None:
+async def _keep(queues: Queues, code: CarryCode, to_id: VisitorId, carried: CarryResult) -> None:
     from_id, to_visitor = before_weighed(code.visitor_id), before_weighed(to_id)
     if not carried.number:  # in a lottery before the draw: joining again would give the same place
         await follow(queues.stores.postgres, code.room_id, from_id, to_visitor)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from app.core.assurance.beacon import WAITS_MS, Chain, is_near, randomness_of, round_at_ms, round_for
 from app.core.clock import to_ms
 from app.core.model import Room
-from app.store.redis.room_log import Noted
+from app.store.redis.room_log import LogEntries
 from app.store.sql.assurance.room_log import StoredLog
 
 
@@ -24,7 +24,7 @@ class Entropy(NamedTuple):
     root: bytes
 
 
-def announced(room: Room, log: StoredLog, note: Noted, chain: Chain) -> tuple[StoredLog, list[str]]:
+def announced(room: Room, log: StoredLog, note: LogEntries, chain: Chain) -> tuple[StoredLog, list[str]]:
     """The log and its leaves before the opening: when the pre-queue begins or staff move the opening."""
     entropy = room.settings.draw_entropy
     if room.settings.queueing_method != "lottery" or entropy == "none" or log.revealed:
@@ -44,7 +44,7 @@ def announced(room: Room, log: StoredLog, note: Noted, chain: Chain) -> tuple[St
     return log._replace(mixes=True, draw_round=number), [leaf]
 
 
-def awaited(log: StoredLog, note: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
+def awaited(log: StoredLog, note: LogEntries, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
     """The log and its leaf at the opening: the announced round if it is due soon, else a later one."""
     number = log.draw_round
     if not number or not is_near(chain, number, note.at_ms):

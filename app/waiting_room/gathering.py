@@ -18,7 +18,7 @@ from app.core.waiting_room.parts import SPARE, part_id
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts
-from app.store.scripts.parts import PartLost, Rounds, Turned
+from app.store.scripts.parts import PartContents, PartLost, Rounds
 from app.store.scripts.room import NotLoaded
 
 READ_MAX = 2_000  # visitors per part and tick
@@ -66,7 +66,9 @@ async def _open(redis: RedisClient, room_id: RoomId, now: Rounds) -> None:
     await scripts.rounds(redis, RoomKeys(room_id), opened=now.epoch)
 
 
-async def _turn(redis: RedisClient, room_id: RoomId, now: Rounds, part: int, limit: int = READ_MAX) -> Turned:
+async def _turn(
+    redis: RedisClient, room_id: RoomId, now: Rounds, part: int, limit: int = READ_MAX
+) -> PartContents:
     return await scripts.turn_part(
         redis,
         RoomKeys(part_id(room_id, part)),
@@ -81,7 +83,7 @@ async def _turn(redis: RedisClient, room_id: RoomId, now: Rounds, part: int, lim
     )
 
 
-async def _move(redis: RedisClient, keys: RoomKeys, now: Rounds, turned: Sequence[Turned]) -> None:
+async def _move(redis: RedisClient, keys: RoomKeys, now: Rounds, turned: Sequence[PartContents]) -> None:
     """Move visitors up to the highest number at or below which no part can add another one."""
     to = min(it.complete for it in turned)
     order = sorted((number, it) for part in turned for it, number in part.arrivals if number <= to)

@@ -6,11 +6,11 @@ import msgspec
 
 from app.core.model import VisitorId
 from app.core.tokens.claims import PlaceClaims
-from app.core.tokens.proof_of_work import Solved
+from app.core.tokens.proof_of_work import ValidProof
 from app.core.waiting_room.captcha import Captcha
 
 
-class Joining(msgspec.Struct, frozen=True):
+class Joiner(msgspec.Struct, frozen=True):
     """A visitor who wants to join.
 
     `claims`: those of their place token, if they sent one. `network`: their network as
@@ -25,6 +25,6 @@ class Joining(msgspec.Struct, frozen=True):
     network: str = ""
     quantity: int = 0
     returns: bool = False
-    solved: Solved | None = None
+    solved: ValidProof | None = None
     captcha: Captcha = "missing"
     slower: bool = False

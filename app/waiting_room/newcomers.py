@@ -17,7 +17,7 @@ from app.core.waiting_room.newcomers import NEWCOMERS_WINDOW_S, is_suspect
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import newcomers as scripts
-from app.store.scripts.newcomers import Weighed, WeighRecord
+from app.store.scripts.newcomers import NewcomerVerdict, WeighRecord
 from app.store.sql.waiting_room import identities, members
 from app.waiting_room.room_script import RoomAccess
 
@@ -50,9 +50,9 @@ async def weigh(
     ]
     keys = RoomKeys(room.room_id)
 
-    def unloaded(_: RoomStatus) -> list[Weighed]:
+    def unloaded(_: RoomStatus) -> list[NewcomerVerdict]:
         # Nobody can join an unloaded room; the join script refuses them.
-        return [Weighed("anybody", "")] * len(records)
+        return [NewcomerVerdict("anybody", "")] * len(records)
 
     if not records:
         return {}
@@ -76,7 +76,9 @@ async def _with_identity(rooms: RoomAccess, room: Room, records: Sequence[WeighR
     ]
 
 
-def _judged(record: WeighRecord, weighed: Weighed, each: int, identity: Identity) -> VisitorId | Refusal:
+def _judged(
+    record: WeighRecord, weighed: NewcomerVerdict, each: int, identity: Identity
+) -> VisitorId | Refusal:
     if weighed.word == "over":
         retry_s = math.ceil(int(weighed.said) / 1000)
         return RateLimited(retry_s, policy=POLICY, quota=each, window_s=NEWCOMERS_WINDOW_S)

@@ -34,7 +34,7 @@ from app.store.scripts.room import AskRecord, JoinRecord
 from app.store.sql.waiting_room import sessions
 from app.store.sql.waiting_room.ended_places import insert_ended
 from app.waiting_room.arriving import Rooms, arrive
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.newcomers import former_members, returning_record, weigh
 from app.waiting_room.recent_status import RecentStatus
 from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
@@ -58,7 +58,7 @@ class Queues:
         self.busy_marks = BusyMarks(stores.redis)
         self.captcha = bool(settings.captcha)  # whether a provider is configured
         self._settings = settings
-        self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self), name="join")
+        self.joins: Coalescer[RoomId, Joiner, Answer] = Coalescer(partial(_join_batch, self), name="join")
         self.places: Asks = Coalescer(partial(_place_batch, self), name="places")
         self.claims: Asks = Coalescer(partial(_claim_batch, self), name="claim")
         self.statuses: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(
@@ -86,7 +86,7 @@ def open_queues(stores: Stores, settings: Settings) -> Queues:
     return Queues(stores, settings)
 
 
-def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
+def join(queues: Queues, room_id: RoomId, joining: Joiner) -> Awaitable[Answer]:
     """Give the visitor a place, or return the one they have (`Place.new` tells which).
 
     Put `token_number` in their token. Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut,
@@ -185,21 +185,21 @@ async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: I
         raise StoreUnavailable from None
 
 
-async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
+async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joiner]) -> Sequence[Outcome]:
     with stores_answer():
         room = await queues.loaded_rooms.get(room_id)
         # Without Postgres members of a lane join unchecked, and may get a second place in another browser.
         by_proof = room.settings.members_only or (room.settings.lanes and not queues.postgres.away)
         former = await former_members(queues.stores, room_id, [it.visitor_id for it in batch if by_proof])
-        judged: list[Joining | Refusal] = [MembersOnly() if it.visitor_id in former else it for it in batch]
+        judged: list[Joiner | Refusal] = [MembersOnly() if it.visitor_id in former else it for it in batch]
         if are_weighed(room.settings):
             judged = await _weighed(queues, room, judged)
-        joining = [it for it in judged if isinstance(it, Joining)]
+        joining = [it for it in judged if isinstance(it, Joiner)]
         outcomes = iter(await _join_room(queues, room, joining) if joining else ())
-        return [next(outcomes) if isinstance(it, Joining) else it for it in judged]
+        return [next(outcomes) if isinstance(it, Joiner) else it for it in judged]
 
 
-async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
+async def _join_room(queues: Queues, room: Room, batch: list[Joiner]) -> Sequence[Outcome]:
     ask_room = partial(_join_records, queues, room)
     if room.settings.parts == 1:
         return await ask_room(batch)
@@ -207,19 +207,19 @@ async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequen
     return await arrive(Rooms(queues, room, status, queues.join_throttle, ask_room), batch)
 
 
-async def _weighed(queues: Queues, room: Room, batch: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
+async def _weighed(queues: Queues, room: Room, batch: Sequence[Joiner | Refusal]) -> list[Joiner | Refusal]:
     """Each visitor as they may join: a suspect gets another id, which marks them as one."""
-    joining = [it for it in batch if isinstance(it, Joining)]
+    joining = [it for it in batch if isinstance(it, Joiner)]
     judged = await weigh(queues, room, [new for it in joining if (new := _newcomer(queues, room, it))])
 
-    def as_judged(visitor: Joining) -> Joining | Refusal:
+    def as_judged(visitor: Joiner) -> Joiner | Refusal:
         result = judged.get(visitor.visitor_id, visitor.visitor_id)
         return result if isinstance(result, Refusal) else msgspec.structs.replace(visitor, visitor_id=result)
 
-    return [as_judged(it) if isinstance(it, Joining) else it for it in batch]
+    return [as_judged(it) if isinstance(it, Joiner) else it for it in batch]
 
 
-def _newcomer(queues: Queues, room: Room, joining: Joining) -> WeighRecord | None:
+def _newcomer(queues: Queues, room: Room, joining: Joiner) -> WeighRecord | None:
     if joining.claims is not None and joining.claims.epoch >= 0:
         return returning_record(room, joining.claims, slower=int(joining.slower))
     captcha = joining.captcha if queues.captcha and room.settings.captcha else "solved"
@@ -227,7 +227,7 @@ def _newcomer(queues: Queues, room: Room, joining: Joining) -> WeighRecord | Non
     return WeighRecord(joining.visitor_id, joining.network, *work, int(joining.slower), captcha)
 
 
-async def _join_records(queues: Queues, room: Room, batch: Sequence[Joining]) -> Sequence[Outcome]:
+async def _join_records(queues: Queues, room: Room, batch: Sequence[Joiner]) -> Sequence[Outcome]:
     records = [
         JoinRecord(
             it.visitor_id,

@@ -23,7 +23,7 @@ from app.core.waiting_room import rules
 from app.store.connections import Connection, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import room_log as stream
-from app.store.redis.room_log import BEGINNING, Noted
+from app.store.redis.room_log import BEGINNING, LogEntries
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.sql.accounts import signing_keys
@@ -91,7 +91,7 @@ async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[in
 
 async def _noted(
     stores: Stores, keys: RoomKeys, room: Room, log: StoredLog, chain: Chain
-) -> tuple[list[Noted], Entropy | None]:
+) -> tuple[list[LogEntries], Entropy | None]:
     """The next page of notes, and the entropy that a draw awaits, if it is known, to be logged after them."""
     awaits = log.revealed and log.draw_round > 0 and room.draw_root is None
     now_ms = (await room_scripts.status(stores.redis, keys)).now_ms if awaits else 0
@@ -115,7 +115,7 @@ def _new_log() -> StoredLog:
 
 
 def _leaves(
-    room: Room, log: StoredLog, notes: list[Noted], chain: Chain, now_ms: int
+    room: Room, log: StoredLog, notes: list[LogEntries], chain: Chain, now_ms: int
 ) -> tuple[StoredLog, list[str]]:
     """Turn notes into leaves. Returns the state of the log after them, and the leaves."""
     leaves: list[str] = []
@@ -139,7 +139,7 @@ def _leaves(
 
 
 def _opened(
-    room: Room, log: StoredLog, note: Noted, chain: Chain, now_ms: int
+    room: Room, log: StoredLog, note: LogEntries, chain: Chain, now_ms: int
 ) -> tuple[StoredLog, list[str]]:
     """The log and its leaves at the opening of a lottery that adds entropy to the seed."""
     log = log._replace(revealed=True)

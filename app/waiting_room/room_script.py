@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
-from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
+from app.store.scripts.room import Answers, AskRecord, JoinRecord, RefusedRecord
 from app.store.sql.waiting_room import queue_numbers
 from app.store.sql.waiting_room.carried_places import select_carried
 from app.waiting_room.ended_places import load_endings
@@ -69,9 +69,9 @@ class RoomScript(NamedTuple):
         limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
         return self.script(stores.redis, RoomKeys(room_id), records, **limits)
 
-    def outcome(self, answer: Place | Refused, now: RoomStatus) -> Outcome | None:
+    def outcome(self, answer: Place | RefusedRecord, now: RoomStatus) -> Outcome | None:
         """The caller's answer, or None if the script must be run again."""
-        if isinstance(answer, Refused):
+        if isinstance(answer, RefusedRecord):
             if answer.word == "limited":
                 return self.throttle.refusal(answer.retry_after_ms)
             if answer.word == "elsewhere":
@@ -101,7 +101,7 @@ async def decide(
             outcome = room_script.outcome(answer, answers.status)
             if outcome is not None:
                 outcomes[i] = outcome
-            elif isinstance(answer, Refused):
+            elif isinstance(answer, RefusedRecord):
                 again[i] = record, answer.word
         if not again:
             break
@@ -121,7 +121,7 @@ async def _run_script(
         return answers
 
     def unloaded(now: RoomStatus) -> Answers:
-        return Answers(now, [Refused("closed", 0)] * len(records))
+        return Answers(now, [RefusedRecord("closed", 0)] * len(records))
 
     strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
     return await rooms.loaded_rooms.when_loaded(room_id, run, unloaded if strangers else None)

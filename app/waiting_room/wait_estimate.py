@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.model import Pace
-from app.core.waiting_room.wait_estimate import Measured, learn, measure, next_pace, published_pace
+from app.core.waiting_room.wait_estimate import QueueMeasurements, learn, measure, next_pace, published_pace
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import admission
@@ -12,7 +12,9 @@ from app.store.scripts.admission import Tick
 MEASURE_EVERY_MS = 1_000
 
 
-async def follow(redis: RedisClient, keys: RoomKeys, measured: Measured, tick: Tick) -> Measured:
+async def follow(
+    redis: RedisClient, keys: RoomKeys, measured: QueueMeasurements, tick: Tick
+) -> QueueMeasurements:
     """Take another tick into account, and publish the pace if it changed. Returns what is known now.
 
     Any number of workers may do so at once: all measure the same room, and a pace is only written if the
@@ -24,7 +26,7 @@ async def follow(redis: RedisClient, keys: RoomKeys, measured: Measured, tick: T
     return measured
 
 
-def judge(measured: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
+def judge(measured: QueueMeasurements, tick: Tick) -> tuple[QueueMeasurements, Pace | None]:
     """What is known after another tick, and the pace to publish; None if it did not change."""
     now, last = tick.moment, measured.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:

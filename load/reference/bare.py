@@ -75,7 +75,7 @@ class PendingRequest:
         self.decided: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
 
-class Bare:
+class BareServer:
     """The web process: one batch at a time goes to Redis, and the worker announces what it has committed."""
 
     def __init__(self, redis_url: str) -> None:

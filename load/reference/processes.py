@@ -134,7 +134,7 @@ async def main(role: str, port: int) -> None:
     if role == "nothing":
         await _serve(nothing.app, port, stop)
     elif role == "web":
-        application = bare.Bare(os.environ[REDIS])
+        application = bare.BareServer(os.environ[REDIS])
         await application.start()
         await _serve(application, port, stop)
     else:

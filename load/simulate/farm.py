@@ -23,8 +23,8 @@ from app.core.waiting_room.rules import draw_of
 from app.settings import Settings
 from app.store.connections import RedisClient
 from app.store.scripts import room as room_scripts
-from app.store.scripts.newcomers import Weighed, WeighRecord, weigh
-from app.store.scripts.room import NO_TOKEN, JoinRecord, Refused
+from app.store.scripts.newcomers import NewcomerVerdict, WeighRecord, weigh
+from app.store.scripts.room import NO_TOKEN, JoinRecord, RefusedRecord
 from app.store.sql.waiting_room.rooms import RoomRow
 from load.simulate.crowd import PREQUEUE_S, RUSH_MEAN_S
 from load.simulate.room import BATCH, NOT_THROTTLED, OPENING_MS, SimulatedRoom, own_valkey
@@ -208,7 +208,7 @@ class Contest:
                 self._room.redis, self._room.keys, records, **self._throttle, now_ms=self._room.now_ms
             )
             for visitor, answer in zip(batch, answers.places, strict=True):
-                if isinstance(answer, Refused) and answer.word == "limited":
+                if isinstance(answer, RefusedRecord) and answer.word == "limited":
                     self._coming[step + 1].append(visitor)
 
     async def _weighed(self, batch: Sequence[Visitor], step: int) -> Any:
@@ -222,7 +222,7 @@ class Contest:
                 visitor.visitor_id = VisitorId(f"{visitor.visitor_id}{weighed.said}")
                 yield visitor
 
-    def _compute(self, visitor: Visitor, weighed: Weighed, step: int) -> None:
+    def _compute(self, visitor: Visitor, weighed: NewcomerVerdict, step: int) -> None:
         visitor.cost, visitor.solution = int(weighed.said), to_base64url(self._random.randbytes(12))
         tried = self._random.randrange(visitor.cost + 1)
         if visitor.bot:

@@ -14,7 +14,7 @@ from app.core.waiting_room.autopilot import STEP_MS, Course, Now
 from app.store.connections import RedisClient
 from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step
-from load.simulate.shop import WINDOW_S, Shop, Shopping, bears
+from load.simulate.shop import WINDOW_S, Shop, ShopModel, bears
 
 REPORT_S = 5
 WITHIN_S = 60  # of a change
@@ -88,7 +88,7 @@ class Pilot:
 
     def __init__(self, flight: Flight) -> None:
         self._flight = flight
-        self._shopping = Shopping(flight.shop, flight.seed)
+        self._shopping = ShopModel(flight.shop, flight.seed)
         self._course = Course()
         self._admitted: deque[float] = deque(maxlen=60)  # in each of the last seconds
         self.rate = flight.rate

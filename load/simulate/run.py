@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from app.core.model import Place
-from app.core.waiting_room.wait_estimate import Measured
+from app.core.waiting_room.wait_estimate import QueueMeasurements
 from app.store.connections import RedisClient
 from app.waiting_room import wait_estimate
 from load.simulate.crowd import Habits, arrivals_ms, fan_id, fan_of
@@ -37,7 +37,7 @@ class Run:
         self._habits = Habits(scenario)
         self._steps = scenario.steps()
         self._may_rise = 0
-        self._measured = Measured()
+        self._measured = QueueMeasurements()
         self._arrivals = arrivals_ms(scenario)
         self._next_ms: int | None = next(self._arrivals)
         self._claims: defaultdict[int, list[str]] = defaultdict(list)  # by second

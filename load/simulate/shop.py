@@ -23,7 +23,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     noise: float = 0.1  # of each second's p95, either way
 
 
-class Shopping:
+class ShopModel:
     """One shop, second by second. Its capacity is the visitors per minute that keep it busy all the time."""
 
     def __init__(self, shop: Shop, seed: int = 1) -> None:

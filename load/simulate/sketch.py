@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeVar
 
 from app.core.model import Blocked, Pace, RoomState, RoomStatus
 from app.core.waiting_room.wait_estimate import (
-    Measured,
     Moment,
+    QueueMeasurements,
     learn,
     measure,
     next_pace,
@@ -72,7 +72,7 @@ class SketchedRoom:
         self.lapses: deque[int] = deque()
         self.leaves: list[float] = []
         self.pace: Pace | None = None
-        self.measured = Measured()
+        self.measured = QueueMeasurements()
         self.blocked: Blocked = ""
 
     @property

@@ -8,12 +8,12 @@ from app.catalogue import codes
 from app.core.catalogue.codes import NewCodes
 from app.core.errors import AlreadyExists, CodeRefused, ValidationFailed
 from app.reservations import consistency, holds, reconcile
-from app.reservations.operations import Payment, Reserved, cancel, check, confirm, reserve
+from app.reservations.operations import Payment, ReserveResult, cancel, check, confirm, reserve
 from app.reservations.pending import ReservationEngine
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
 from app.store.sql.catalogue import codes as sql
-from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
+from app.store.sql.reservations.reservations import InsertRefused, NewHold, Origin, insert_holds
 from tests.support.builders import STAFF
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, items_of
 
@@ -26,7 +26,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def buy(
     engine: ReservationEngine, code: str | None, key: str = "k", items: str = "floor:2"
-) -> Reserved:
+) -> ReserveResult:
     """Reserve with a code, as a new visitor."""
     claims = await a_session(engine.stores)
     return await reserve(engine, claims, GALA, items_of(items), idempotency_key=key, code=code)
@@ -99,12 +99,12 @@ async def test_postgres_lets_no_code_be_used_too_often(stores: Stores) -> None:
     await codes.create(stores, GALA, NewCodes(name="One", code="ONE", percent=10), by=STAFF)
     origin, terms = Origin(HALL, 1, GALA), "4500|EUR|1000|2000|floor:1:4500!ONE!0"
     new = [NewHold(f"r{n}", f"v{n}", "print", terms) for n in range(2)]
-    with pytest.raises(Refused):
+    with pytest.raises(InsertRefused):
         await insert_holds(stores.postgres, origin, new)
     assert await insert_holds(stores.postgres, origin, new[:1]) == {"r0"}
     assert await insert_holds(stores.postgres, origin, new[:1]) == set()
     unknown = [new[1]._replace(terms=terms.replace("ONE", "NOPE"))]
-    with pytest.raises(Refused):
+    with pytest.raises(InsertRefused):
         await insert_holds(stores.postgres, origin, unknown)
     assert await used(stores) == [1]
 

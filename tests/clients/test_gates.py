@@ -20,7 +20,7 @@ from app.core.tokens.place_tokens import new_visitor_id
 from app.core.tokens.signing_key import SigningKey
 from app.core.tokens.tokens import BookingSigner
 from app.gate import sessions
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from app.web.http.routes import App
 from tests.clients.conftest import CLIENTS, HTML, Product
 from tests.clients.shops import KINDS, shops
@@ -71,7 +71,7 @@ class Site:
                 await wait_until(self._lets_in, "the rate to allow newcomers")
 
     async def _lets_in(self) -> bool:
-        entering = Entering(new_visitor_id(), "", anew=True)
+        entering = GateVisitor(new_visitor_id(), "", anew=True)
         return await sessions.enter(self.app.gate, self.room_id, entering) is not None
 
     def claims(self, **changes: Any) -> PassClaims:
@@ -85,7 +85,7 @@ class Site:
 
     async def inside(self) -> str:
         """The pass of a session that began a while ago, so that the gate is asked about it."""
-        entering = Entering(new_visitor_id(), "", anew=True)
+        entering = GateVisitor(new_visitor_id(), "", anew=True)
         await self.be("")
         place = await sessions.enter(self.app.gate, self.room_id, entering)
         assert place is not None

@@ -11,7 +11,7 @@ from app.core.model import RoomId, VisitorId
 from app.core.tokens.claims import session_id
 from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from tests.contract.world import (
     CHANGING,
     EVENTS,
@@ -152,7 +152,7 @@ async def _until_called(web: Web, place: Headers) -> None:
 async def _sessions(web: Web) -> dict[str, str]:
     """Sessions of visitors who came through the gate."""
     inside = [
-        await sessions.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True))
+        await sessions.enter(web.app.gate, RoomId("spare"), GateVisitor(new_visitor_id(), "", True))
         for _ in "ab"
     ]
     to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]

@@ -18,9 +18,9 @@ from load.accuracy import share_percent
 from load.catalogue import ROWS
 from load.conditions import Conditions
 from load.figures import Figure, Reference, Row, Trial, capacity_per_s, missing, percentile, row_of
-from load.measuring import Run, Watched
+from load.measuring import RoomWatch, Run
 from load.sizes import QUICK, WHOLE
-from load.verdict import Admitted, Verdict
+from load.verdict import AdmissionSample, Verdict
 from load.wrk import WrkOptions
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
@@ -122,19 +122,23 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_admissions_are_held_against_the_rate_from_the_burst_on() -> None:
-    watched = Watched(rate_per_minute=600)
-    watched.moments += [Admitted(0, 0, 0, 0.0), Admitted(1_000, 10, 0, 10.0), Admitted(61_000, 604, 0, 610.0)]
+    watched = RoomWatch(rate_per_minute=600)
+    watched.moments += [
+        AdmissionSample(0, 0, 0, 0.0),
+        AdmissionSample(1_000, 10, 0, 10.0),
+        AdmissionSample(61_000, 604, 0, 610.0),
+    ]
     assert share_percent(watched) == 99.0
     assert watched.verdict().good
-    watched.moments.append(Admitted(61_100, 604 + 12, 0, 611.0))
+    watched.moments.append(AdmissionSample(61_100, 604 + 12, 0, 611.0))
     assert not watched.verdict().good
 
 
 def test_only_whole_people_are_due() -> None:
-    watched = Watched(rate_per_minute=10)
-    watched.moments += [Admitted(0, 1, 0, 0.0), Admitted(59_900, 10, 0, 9.98)]
+    watched = RoomWatch(rate_per_minute=10)
+    watched.moments += [AdmissionSample(0, 1, 0, 0.0), AdmissionSample(59_900, 10, 0, 9.98)]
     assert share_percent(watched) == 100.0
-    assert share_percent(Watched(10)) == 0.0  # nobody was called at all
+    assert share_percent(RoomWatch(10)) == 0.0  # nobody was called at all
 
 
 # report ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ async def test_the_bare_prototype_sells_what_there_is_and_keeps_what_it_promised
     await redis.set(bare.STOCK, 15)
     await redis.xgroup_create(bare.STREAM, bare.GROUP, mkstream=True)
     await connection.execute(bare.TABLE)
-    application = bare.Bare(settings.redis_url)
+    application = bare.BareServer(settings.redis_url)
     await application.start()
     working = asyncio.create_task(bare.run_worker(settings.redis_url, settings.database_url))
     body = b'{"items":[{"ticket_type_id":"floor","quantity":2}]}'

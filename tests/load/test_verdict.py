@@ -11,7 +11,7 @@ import pytest
 from app.core.model import EventId, RoomId
 from app.store.connections import Stores
 from load.books import Books, Count, OwnedTickets, read_books
-from load.verdict import Admitted, judge, over_admitted
+from load.verdict import AdmissionSample, judge, over_admitted
 from tests.support.sales import a_session, a_shop, reserve_tickets
 
 HELD, SOLD = OwnedTickets("ann", False, {"floor": 2}), OwnedTickets("bob", True, {"floor": 1})
@@ -64,9 +64,9 @@ def test_what_is_wrong_is_named(name: str, wrong: dict[str, Any]) -> None:
     assert name in str(verdict)
 
 
-def _per_second(admissions: Callable[[int], int], given_back: Callable[[int], int]) -> list[Admitted]:
+def _per_second(admissions: Callable[[int], int], given_back: Callable[[int], int]) -> list[AdmissionSample]:
     """A minute of seconds at a rate of one per second."""
-    return [Admitted(s * 1000, admissions(s), given_back(s), float(s)) for s in range(60)]
+    return [AdmissionSample(s * 1000, admissions(s), given_back(s), float(s)) for s in range(60)]
 
 
 def test_the_rate_with_its_burst_is_allowed_and_one_more_is_not() -> None:

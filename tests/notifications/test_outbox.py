@@ -82,7 +82,7 @@ async def test_a_batch_of_holds_is_one_row_and_a_notice_each(stores: Stores) -> 
 
 async def test_what_was_rolled_back_is_not_told(stores: Stores) -> None:
     await a_sale(stores, {"floor": 1})
-    with pytest.raises(reservations.Refused):
+    with pytest.raises(reservations.InsertRefused):
         await hold(stores, "r1", "r2")
     assert await relay(stores) == 0
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from app.core.autopilot_settings import Autopilot, PrometheusSource
 from app.gate import prometheus
-from app.gate.prometheus import Unusable, query_all, query_health, read_value
+from app.gate.prometheus import UnusableValue, query_all, query_health, read_value
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.origin import ServerReport
@@ -108,19 +108,19 @@ async def test_each_query_is_asked_by_name() -> None:
 
 async def test_it_is_not_asked_where_webhooks_may_not_go() -> None:
     async with answering(scalar("0.5")) as (receiver, source):
-        with pytest.raises(Unusable, match="is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"):
+        with pytest.raises(UnusableValue, match="is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"):
             await query_health(source, private=False)
     assert receiver.received == []
 
 
 async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(b"x" * 100_000) as (_, source):
-        with pytest.raises(Unusable, match="is not a Prometheus server's"):
+        with pytest.raises(UnusableValue, match="is not a Prometheus server's"):
             await query_health(source, private=True)
-    with pytest.raises(Unusable, match="connection was refused"):
+    with pytest.raises(UnusableValue, match="connection was refused"):
         await query_health(source, private=True)
     async with receiving(answer=400) as receiver:
-        with pytest.raises(Unusable, match="answered 400"):
+        with pytest.raises(UnusableValue, match="answered 400"):
             await query_health(PrometheusSource(url=receiver.url, **QUERIES), private=True)
     monkeypatch.setattr(prometheus, "DEADLINE_S", 0.05)
     let_go = asyncio.Event()
@@ -132,7 +132,7 @@ async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None
     silent = await asyncio.start_server(silent_to, "127.0.0.1", 0)
     async with silent:
         url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-        with pytest.raises(Unusable, match="no answer within"):
+        with pytest.raises(UnusableValue, match="no answer within"):
             await query_health(PrometheusSource(url=url, **QUERIES), private=True)
         let_go.set()
 

@@ -13,7 +13,7 @@ from app.core.tokens.place_tokens import new_visitor_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import queue
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from tests.platform.outside import Run
 
 SHOP = ("target_url=https://shop.example/", "active_visitors_max=2", "name=The shop")
@@ -24,7 +24,7 @@ RULES = [{"path_prefix": "/healthz"}, {"user_agent_contains": "yes"}]
 async def join(stores: Stores, count: int) -> None:
     queues = queue.open_queues(stores, Settings(rate_limits=False))
     for _ in range(count):
-        await queue.join(queues, RoomId("shop"), Joining(new_visitor_id()))
+        await queue.join(queues, RoomId("shop"), Joiner(new_visitor_id()))
 
 
 async def settings_of(run: Run, room: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.reservations.waiter import Waiter
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.backlogs import backlog
-from app.store.scripts.stock import Submission, Submitted
+from app.store.scripts.stock import Submission, SubmitReply
 from tests.support.sales import (
     HALL,
     LIVE,
@@ -105,5 +105,5 @@ async def test_an_outcome_that_comes_before_the_reply_is_kept_until_it() -> None
         waiter.answer = asyncio.get_running_loop().create_future()
         waiter.decided("held|terms")
         assert not waiter.answer.done()  # this may still be the outcome of an earlier request
-        assert waiter.replied(Submitted(word, "")) == "held|terms"
+        assert waiter.replied(SubmitReply(word, "")) == "held|terms"
         assert (waiter.word != "queued") is repeated

@@ -22,7 +22,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Item, ReservationId
-from app.reservations.operations import Reserved, check, get, reserve, watch
+from app.reservations.operations import ReserveResult, check, get, reserve, watch
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.backlogs import backlog
@@ -46,7 +46,7 @@ from tests.support.sales import (
 from tests.support.waiting import wait_until
 
 
-async def refused(attempt: asyncio.Future[Reserved] | asyncio.Task[Reserved]) -> Refusal | None:
+async def refused(attempt: asyncio.Future[ReserveResult] | asyncio.Task[ReserveResult]) -> Refusal | None:
     try:
         await attempt
     except Refusal as refusal:

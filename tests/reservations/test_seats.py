@@ -11,11 +11,11 @@ from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTa
 from app.core.model import TicketTypeId
 from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets
 from app.reservations import consistency, holds
-from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
+from app.reservations.operations import Payment, ReserveResult, cancel, check, confirm, get, reserve
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.scripts import stock as stock_scripts
-from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
+from app.store.sql.reservations.reservations import InsertRefused, NewHold, Origin, insert_holds
 from tests.restoring.test_rebuild_stock import open_again, wiped
 from tests.support.sales import GALA, HALL, LIVE, a_session, counters, items_of, reserve_tickets, rows, stock
 from tests.support.seating import a_hall, a_section, reserve_best, reserve_seats, seats_in, states
@@ -30,7 +30,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
-async def refused(attempt: asyncio.Future[Reserved]) -> Refusal | None:
+async def refused(attempt: asyncio.Future[ReserveResult]) -> Refusal | None:
     try:
         await attempt
     except Refusal as refusal:
@@ -198,7 +198,7 @@ async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(
         assert await stored_seats(stores) == {A1: "r1", A2: "r2", B1: "r2"}
         assert await insert_holds(stores.postgres, origin, [hold("r1", A1)]) == set()
         for wrong in ([hold("r3", A3), hold("r4", A1)], [hold("r3", "stalls-a-9")]):
-            with pytest.raises(Refused):
+            with pytest.raises(InsertRefused):
                 await insert_holds(stores.postgres, origin, wrong)
         assert (await stored_seats(stores)).keys() == {A1, A2, B1}
         assert await counters(stores, "stalls") == (3, 0)

@@ -7,7 +7,7 @@ from app.store.scripts.admission import admit
 from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, emptying
 from app.waiting_room.gathering import PartsSeen, gather
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, status
 from app.waiting_room.queue_numbers import reserve_numbers
 from tests.support.builders import KEYS, ROOM, STAFF, Client
@@ -29,7 +29,7 @@ async def test_a_reset_room_begins_again_in_all_parts(queues: Queues) -> None:
     await emptying.reset_room(queues, ROOM, by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
     await gather(queues.stores.redis, ROOM, PartsSeen())
-    again, _ = await join(queues, ROOM, Joining(ann.visitor_id))
+    again, _ = await join(queues, ROOM, Joiner(ann.visitor_id))
     assert again.new
 
 
@@ -49,5 +49,5 @@ async def test_an_unloaded_room_leaves_no_parts_and_its_visitors_return(
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await gather(queues.stores.redis, ROOM, PartsSeen())
     for it in places:
-        again, _ = await join(queues, ROOM, Joining(it.visitor_id, claims=claims(it)))
+        again, _ = await join(queues, ROOM, Joiner(it.visitor_id, claims=claims(it)))
         assert (again.queue_number, again.new) == (it.queue_number, False)

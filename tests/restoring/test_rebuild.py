@@ -18,7 +18,7 @@ from app.store.keys import ROOMS
 from app.store.scripts.admission import admit
 from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token, whole
@@ -36,7 +36,7 @@ async def an_open_room(queues: Queues, **settings: Any) -> None:
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 
@@ -69,7 +69,7 @@ def claims(found: Place, epoch: int = 1) -> PlaceClaims:
 
 async def back(queues: Queues, found: Place) -> Place:
     """The visitor returns with their token."""
-    return (await join(queues, ROOM, Joining(found.visitor_id, claims(found))))[0]
+    return (await join(queues, ROOM, Joiner(found.visitor_id, claims(found))))[0]
 
 
 async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(queues: Queues) -> None:
@@ -264,7 +264,7 @@ async def test_a_wipe_again_and_again(queues: Queues) -> None:
     for epoch in range(2, 6):
         await wipe(queues)
         for visitor_id, known in list(tokens.items()):
-            found, now = await join(queues, ROOM, Joining(visitor_id, known))
+            found, now = await join(queues, ROOM, Joiner(visitor_id, known))
             assert now.epoch == epoch
             if epoch % 2:  # every other time, nobody keeps the newer token
                 tokens[visitor_id] = token(visitor_id, found.token_number, epoch)

@@ -19,7 +19,7 @@ from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, queue
 from app.waiting_room.carrying import carry
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, whole
 
@@ -34,7 +34,7 @@ async def queues(stores: Stores) -> Queues:
 
 async def crowd(queues: Queues, count: int) -> list[PlaceClaims]:
     """The tokens of this many visitors who joined; each wants two tickets, like one who was passed over."""
-    return [_token(*await join(queues, ROOM, Joining(a_visitor()))) for _ in range(count)]
+    return [_token(*await join(queues, ROOM, Joiner(a_visitor()))) for _ in range(count)]
 
 
 def _token(found: Place, now: Any) -> PlaceClaims:
@@ -122,7 +122,7 @@ async def test_a_turn_that_ended_stays_over(queues: Queues) -> None:
         for word, known in zip(ENDS.values(), called, strict=True):
             assert await answers_of(queues, known) == {word}
     for known in called:
-        assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
+        assert (await join(queues, ROOM, Joiner(known.visitor_id, known)))[0].new
     found = [(await place(queues, ROOM, it))[0] for it in waits]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 6), ("waiting", 7)]
 
@@ -132,13 +132,13 @@ async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> N
     before, after, returned, stays = await crowd(queues, 4)
     for known in (before, returned):
         await leave(queues, ROOM, known)
-    newer = _token(*await join(queues, ROOM, Joining(returned.visitor_id, returned)))
+    newer = _token(*await join(queues, ROOM, Joiner(returned.visitor_id, returned)))
     await tick_of_worker(queues)
     await wipe(queues)
     await leave(queues, ROOM, after)
     for known in (before, after):
         assert await answers_of(queues, known) == {"left"}
-        assert (await join(queues, ROOM, Joining(known.visitor_id, known)))[0].new
+        assert (await join(queues, ROOM, Joiner(known.visitor_id, known)))[0].new
     found = [(await place(queues, ROOM, it))[0] for it in (newer, stays)]
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 5), ("waiting", 4)]
 
@@ -150,7 +150,7 @@ async def carried(
     for _ in range(2):
         code = CarryCode(f"code of {known.visitor_id}", ROOM, known.visitor_id, 0)
         assert await carry(queues, code, to.visitor_id, replace=replace) == "carried"
-    return _token(*await join(queues, ROOM, Joining(to.visitor_id)))
+    return _token(*await join(queues, ROOM, Joiner(to.visitor_id)))
 
 
 def named(end: End | str) -> str:
@@ -239,7 +239,7 @@ async def test_a_pre_queue_is_left_for_good(stores: Stores) -> None:
 
 
 async def test_many_endings_are_kept_once_by_any_number_of_workers(queues: Queues) -> None:
-    joined = (join(queues, ROOM, Joining(a_visitor())) for _ in range(1_500))
+    joined = (join(queues, ROOM, Joiner(a_visitor())) for _ in range(1_500))
     await asyncio.gather(*joined)
     await call(queues, 1_500)
     missed = (await status(queues, ROOM))[1].now_ms + 3_600_000

@@ -8,7 +8,7 @@ from app.core.tokens.place_tokens import new_member_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.restoring.test_rebuild import back, call_next, claims, wipe_and_restore
 from tests.support.builders import ROOM, STAFF, a_stored_room, a_visitor
@@ -26,7 +26,7 @@ async def in_lane(queues: Queues, lane: int, count: int) -> list[Place]:
                 "INSERT INTO members (room_id, member_key, visitor_id) VALUES ($1, $2, $3)",
                 *(ROOM, visitor.encode(), visitor),
             )
-        found.append((await join(queues, ROOM, Joining(visitor)))[0])
+        found.append((await join(queues, ROOM, Joiner(visitor)))[0])
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import Refusal, RoomClosed
 from app.core.model import VisitorId
 from app.core.tokens.claims import PlaceClaims
-from app.gate.sessions import Entering, enter, open_gate
+from app.gate.sessions import GateVisitor, enter, open_gate
 from app.reservations import consistency, holds
 from app.restoring.unloading import unload_closed, unload_room
 from app.settings import Settings
@@ -21,7 +21,7 @@ from app.store.redis import busy
 from app.store.scripts import admission
 from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, room_lists, room_log
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, set_quantity, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, reserve_tickets
@@ -52,7 +52,7 @@ async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
     await control.set_state(queues, ROOM, "open", by=STAFF)
     visitors = [a_visitor() for _ in range(5)]
     for it in visitors:
-        await join(queues, ROOM, Joining(it))
+        await join(queues, ROOM, Joiner(it))
     await claim(queues, ROOM, token(visitors[0], 1))
     await leave(queues, ROOM, token(visitors[0], 1))
     await leave(queues, ROOM, token(visitors[2], 3))
@@ -98,7 +98,7 @@ async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(queues: 
         *(before.waiting, before.serving_position),
     )
     with pytest.raises(RoomClosed):
-        await join(queues, ROOM, Joining(a_visitor()))
+        await join(queues, ROOM, Joiner(a_visitor()))
     assert [it.room_id for it, _ in await room_lists.page(queues, public_only=True)] == [ROOM]
     assert not await _is_loaded(queues)
     assert await busy.busy_rooms(queues.stores.redis, busy.KEYS) == []  # there is no work for it
@@ -129,7 +129,7 @@ async def test_it_opens_again_with_its_counters_and_new_numbers(queues: Queues) 
     await control.set_state(queues, ROOM, "open", by=STAFF)
     assert await admission.counters(queues.stores.redis, KEYS) == before
     await whole(queues.stores)
-    found, _ = await join(queues, ROOM, Joining(a_visitor()))
+    found, _ = await join(queues, ROOM, Joiner(a_visitor()))
     assert found.queue_number is not None
     assert found.queue_number > last
     client: Client = queues.stores.redis
@@ -212,5 +212,5 @@ async def test_its_gate_sends_everybody_to_the_queue_page(queues: Queues) -> Non
     await a_closed_room(queues)
     assert await unload_room(queues.stores, ROOM)
     for anew in (True, False):
-        assert await enter(open_gate(queues), ROOM, Entering(a_visitor(), "", anew)) is None
+        assert await enter(open_gate(queues), ROOM, GateVisitor(a_visitor(), "", anew)) is None
     assert not await queues.stores.redis.exists(KEYS.conf)

@@ -17,7 +17,7 @@ from app.core.monitoring.alert_rules import RULES
 from app.core.monitoring.alerts import Key, Memory
 from app.monitoring.alert_board import AlertLine
 from app.monitoring.alert_reading import Reader
-from app.monitoring.alerts import Watch, go_over_rules
+from app.monitoring.alerts import Watch, evaluate_rules
 from app.notifications.channels import email
 from app.settings import Settings
 from app.store.connections import Stores
@@ -81,8 +81,10 @@ async def test_an_alert_is_told_once_above_every_page_by_e_mail_and_by_webhook(
         hook = await a_webhook(stores, receiver, "alert.started", "alert.ended")
         await age_key(stores, 400)
         for _ in range(3):
-            assert await go_over_rules(stores, watch, "w-1")
-        assert not await go_over_rules(stores, watch_of(web), "w-2")  # only one at a time evaluates the rules
+            assert await evaluate_rules(stores, watch, "w-1")
+        assert not await evaluate_rules(
+            stores, watch_of(web), "w-2"
+        )  # only one at a time evaluates the rules
         [alert] = await opened(web)
         assert (alert["rule"], alert["subject"], alert["text"]) == ("key_old", "booking", OLD)
         assert (alert["severity"], alert["runbook"], alert["room_id"]) == ("ticket", "a-key-is-old", None)
@@ -125,7 +127,7 @@ async def go_well(stores: Stores, watch: Watch) -> None:
     await age_key(stores, 1)
     watch.reader._slow_at = 0.0
     watch.memory = Memory(well={Key("key_old", "", "booking"): 0})
-    assert await go_over_rules(stores, watch, "w-1")
+    assert await evaluate_rules(stores, watch, "w-1")
 
 
 async def is_on(web: Web, path: str, staff: dict[str, str], text: str) -> bool:
@@ -137,7 +139,7 @@ async def is_on(web: Web, path: str, staff: dict[str, str], text: str) -> bool:
 async def test_who_acknowledges_an_alert_is_named_and_it_steps_back(web: Web, stores: Stores) -> None:
     async with at_work(stores, report):
         await age_key(stores, 400)
-        await go_over_rules(stores, watch_of(web), "w-1")
+        await evaluate_rules(stores, watch_of(web), "w-1")
         [alert] = await opened(web)
         path = f"/v1/alerts/{alert['alert_id']}/acknowledge"
         assert code(await web.post(path, headers=web.as_("operator"))) == (403, "role_required")

@@ -11,7 +11,7 @@ from app.core.model import RoomId
 from app.core.tokens.place_tokens import new_visitor_id
 from app.store.keys import RoomKeys
 from app.waiting_room import queue
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from tests.routes.conftest import Web, bearer, code
 
 FAR = 1_000
@@ -21,7 +21,7 @@ KEYS = RoomKeys(RoomId("hall"))
 async def crowd(web: Web, **settings: Any) -> dict[str, Any]:
     """A room that calls one per minute, so crowded that the last to join is far from the front."""
     await web.room(admission_rate_per_minute=1, **settings)
-    joins = [queue.join(web.app.queues, RoomId("hall"), Joining(new_visitor_id())) for _ in range(FAR + 1)]
+    joins = [queue.join(web.app.queues, RoomId("hall"), Joiner(new_visitor_id())) for _ in range(FAR + 1)]
     await asyncio.gather(*joins)
     return await web.join("hall")
 

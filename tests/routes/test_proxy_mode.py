@@ -20,7 +20,7 @@ from wsproto.events import AcceptConnection, Request, TextMessage
 from app.runtime import gate_conf, gate_proxy
 from app.runtime.embedded_stores import free_port
 from app.runtime.gate_conf import ProxyFailed
-from app.runtime.shop_health import Measuring
+from app.runtime.shop_health import HealthReceiver
 from tests.platform.outside import FAIRGATE, environment
 from tests.routes.conftest import Web
 from tests.support.app_server import serve_app
@@ -277,7 +277,7 @@ async def test_with_fairgate_down_and_tls_of_ones_own_everybody_passes_if_told_s
 
 
 def test_what_the_log_says_of_the_shop() -> None:
-    measuring = Measuring()
+    measuring = HealthReceiver()
     for status, begun in (
         ("200", "0.010"),
         ("502, 200", "0.001, 0.020"),

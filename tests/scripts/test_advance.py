@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from app.store.scripts import by_hand
-from app.store.scripts.by_hand import Advanced, NotAdvanced
+from app.store.scripts.by_hand import AdvanceResult, NotAdvanced
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, change_room, join_record, stock
 from tests.support.queue_steps import claim, crowd, join, states, tick
 
 
-async def advance(redis: Client, count: int, advance_id: str = "", **options: Any) -> Advanced:
+async def advance(redis: Client, count: int, advance_id: str = "", **options: Any) -> AdvanceResult:
     return await by_hand.advance(
         redis, KEYS, count=count, advance_id=advance_id, **{"now_ms": NOW, **options}
     )

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.clock import REDIS_TIME
 from app.store.scripts.admission import counters
-from app.store.scripts.carrying import Carried, carry
+from app.store.scripts.carrying import CarryResult, carry
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.support.queue_steps import claim, crowd, join, only, states, tick
@@ -58,8 +58,10 @@ async def test_each_refusal_changes_nothing(redis: Client) -> None:
     await redis.delete(KEYS.removed)
     assert await states(redis, ann, bob) == ["waiting", "waiting"]
     assert not await redis.exists(KEYS.carried)
-    assert (await carry(redis, KEYS, "one", ann, bob, replace=True, now_ms=NOW)) == Carried("carried", 1, 2)
-    assert await carry(redis, KEYS, "one", ann, bob, now_ms=NOW) == Carried("again", 1, 0)
+    assert (await carry(redis, KEYS, "one", ann, bob, replace=True, now_ms=NOW)) == CarryResult(
+        "carried", 1, 2
+    )
+    assert await carry(redis, KEYS, "one", ann, bob, now_ms=NOW) == CarryResult("again", 1, 0)
     assert only(await join(redis, bob)).queue_number == 1
     assert (await counters(redis, KEYS)).left == 1
     assert (await carry(redis, KEYS, "one", bob, eve, now_ms=NOW)).word == "used"

@@ -8,7 +8,7 @@ from app.core.model import Place
 from app.store.redis.conf import restored_fields
 from app.store.scripts import room
 from app.store.scripts.restoring import RestorePoint, restore
-from app.store.scripts.room import NotLoaded, Refused
+from app.store.scripts.room import NotLoaded, RefusedRecord
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, ask_record, change_room
 from tests.support.queue_steps import claim, crowd, only, states, states_of, tick
 
@@ -73,7 +73,7 @@ async def test_a_pause_and_a_close_do_not_take_a_call_back(redis: Client) -> Non
 async def test_while_the_room_is_restored_nobody_claims(redis: Client) -> None:
     point = RestorePoint(2, 10, 5_000, 10, 10, 0, 0, 0)
     await restore(redis, KEYS, restored_fields(a_row(state="open"), 0), point, now_ms=NOW)
-    assert await claim(redis, a_visitor()) == [Refused("restoring", 0)]
+    assert await claim(redis, a_visitor()) == [RefusedRecord("restoring", 0)]
 
 
 async def test_a_claim_is_throttled_with_the_place_calls(redis: Client) -> None:
@@ -81,7 +81,7 @@ async def test_a_claim_is_throttled_with_the_place_calls(redis: Client) -> None:
     (ann,) = await crowd(redis, 1)
     await room.place(redis, KEYS, [ask_record(ann)], rate=60, burst=1, now_ms=NOW)
     found = await room.claim(redis, KEYS, [ask_record(ann)], rate=60, burst=1, now_ms=NOW)
-    assert found.places == [Refused("limited", 1000)]
+    assert found.places == [RefusedRecord("limited", 1000)]
 
 
 async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:

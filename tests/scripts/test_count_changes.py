@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from app.store.redis.backlogs import backlog
-from app.store.scripts.stock import Change, Limits, Submitted, count_changes, submit
+from app.store.scripts.stock import Change, Limits, SubmitReply, count_changes, submit
 from tests.support.sales import KEYS, NOW, give_sessions, put_on_sale, submission
 
 LIMITS = Limits(visitor_rate=60, visitor_burst=2, network_rate=60, network_burst=3)
@@ -45,7 +45,7 @@ async def test_taking_tickets_counts_with_it_also_what_comes_to_nothing(redis: R
     assert await count(redis, Change("ann", "net1")) == ["allowed"]
     requests = [submission(it, items="nothing:1") for it in ("r1", "r2")]
     answers = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, limits=LIMITS, now_ms=NOW)
-    assert answers == [Submitted("unknown_type", "nothing"), Submitted("limited", "visitor:1000")]
+    assert answers == [SubmitReply("unknown_type", "nothing"), SubmitReply("limited", "visitor:1000")]
     assert await backlog(redis, KEYS) == 0
 
 

@@ -13,7 +13,7 @@ from app.store.scripts.room import (
     Answers,
     JoinRecord,
     NotLoaded,
-    Refused,
+    RefusedRecord,
     claim,
     join,
     leave,
@@ -39,7 +39,7 @@ async def enter(redis: Client, *records: JoinRecord, now_ms: int = NOW, **limits
 
 async def words(redis: Client, *records: JoinRecord, now_ms: int = NOW, **limits: int) -> list[str]:
     answers = await enter(redis, *records, now_ms=now_ms, **limits)
-    return [it.word if isinstance(it, Refused) else it.state for it in answers.places]
+    return [it.word if isinstance(it, RefusedRecord) else it.state for it in answers.places]
 
 
 async def places(redis: Client, *records: JoinRecord, now_ms: int = NOW) -> list[Place]:
@@ -219,7 +219,7 @@ async def test_an_address_is_throttled_and_the_others_of_the_batch_are_not(redis
     records = [join_record(a_visitor(), address="192.0.2.1") for _ in range(4)]
     other = join_record(a_visitor(), address="192.0.2.2")
     answers = await enter(redis, *records, other, rate=60, burst=3)
-    assert answers.places[3] == Refused("limited", 1000)
+    assert answers.places[3] == RefusedRecord("limited", 1000)
     assert await words(redis, other, rate=60, burst=3) == ["waiting"]
     assert answers.status.waiting == 4
     assert await words(redis, records[3], rate=60, burst=3, now_ms=NOW + 999) == ["limited"]

@@ -7,7 +7,7 @@ import pytest
 from app.core.model import Place
 from app.store.scripts import room
 from app.store.scripts.admission import raise_numbers
-from app.store.scripts.room import NotLoaded, Refused
+from app.store.scripts.room import NotLoaded, RefusedRecord
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, ask_record, change_room, token
 from tests.support.queue_steps import claim, crowd, get_places, join, only, states, tick
 
@@ -62,7 +62,7 @@ async def test_a_place_is_asked_for_at_its_own_pace(redis: Client) -> None:
     ann, bob = await crowd(redis, 2)
     records = [ask_record(ann)] * 4 + [ask_record(bob)]
     found = await room.place(redis, KEYS, records, rate=120, burst=3, now_ms=NOW)
-    assert found.places[3] == Refused("limited", 500)
+    assert found.places[3] == RefusedRecord("limited", 500)
     assert isinstance(found.places[4], Place)
     again = await room.place(redis, KEYS, [ask_record(ann)], rate=120, burst=3, now_ms=NOW + 500)
     assert isinstance(again.places[0], Place)
@@ -80,7 +80,7 @@ async def test_a_visitor_nobody_knows_has_no_place_and_gets_none(redis: Client) 
     await a_room(redis)
     visitor = a_visitor()
     found = await get_places(redis, ask_record(visitor, token(visitor, 7)))
-    assert found == [Refused("absent", 7)]
+    assert found == [RefusedRecord("absent", 7)]
     assert (await tick(redis)).status.waiting == 0
 
 

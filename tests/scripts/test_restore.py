@@ -10,7 +10,7 @@ from app.core.model import RoomState, VisitorId
 from app.core.tokens.claims import PlaceClaims
 from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import EndingRecord, RestorePoint, finish_restore, load_endings, restore
-from app.store.scripts.room import CHECKED, Refused, leave, status
+from app.store.scripts.room import CHECKED, RefusedRecord, leave, status
 from tests.support import builders
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, ask_record, join_record, opened
 from tests.support.queue_steps import claim, crowd, get_places, join, only, states, states_of, tick
@@ -147,7 +147,7 @@ async def test_until_sessions_are_loaded_nobody_whose_turn_had_come_is_judged(re
         join_record("new"),
     ]
     assert states_of(await join(redis, *records)) == ["restoring", "waiting", "waiting"]
-    assert await claim(redis, ask_record("bob", token("bob", 300))) == [Refused("restoring", 0)]
+    assert await claim(redis, ask_record("bob", token("bob", 300))) == [RefusedRecord("restoring", 0)]
     assert (await tick(redis, NOW + 60_000)).restoring
 
 
@@ -167,7 +167,7 @@ async def test_a_lottery_pre_queue_comes_back_by_draw(redis: Client) -> None:
 async def test_after_the_draw_a_numberless_token_asks_for_its_number(redis: Client) -> None:
     await a_restored_room(redis, queueing_method="lottery")
     ann = ask_record("ann", token("ann", None))
-    assert await get_places(redis, ann) == [Refused("undrawn", 0)]
+    assert await get_places(redis, ann) == [RefusedRecord("undrawn", 0)]
     assert states_of(await get_places(redis, ann._replace(known_number=150))) == ["waiting"]
     bob = ask_record("bob", token("bob", None), draw=4)._replace(known_number=-2)
     assert states_of(await get_places(redis, bob)) == ["prequeue"]
@@ -175,7 +175,9 @@ async def test_after_the_draw_a_numberless_token_asks_for_its_number(redis: Clie
 
 async def test_a_token_of_this_epoch_brings_nobody_back(redis: Client) -> None:
     await a_restored_room(redis)
-    assert await get_places(redis, ask_record("ann", token("ann", 200, epoch=2))) == [Refused("absent", 200)]
+    assert await get_places(redis, ask_record("ann", token("ann", 200, epoch=2))) == [
+        RefusedRecord("absent", 200)
+    ]
 
 
 async def test_what_a_restarted_server_still_has_is_kept(redis: Client) -> None:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from app.core.catalogue.seating import SeatRow, Section
 from app.core.model import TicketTypeId
 from app.store.scripts.filling import load_seats
-from app.store.scripts.stock import Request, Submitted, release, submit
+from app.store.scripts.stock import Request, SubmitReply, release, submit
 from tests.support.sales import KEYS, NOW, decide, give_sessions, submission
 from tests.support.seating import put_seats_on_sale
 
@@ -69,8 +69,8 @@ async def test_kinds_change_and_who_sits_there_stays(hall: Redis) -> None:
 async def test_it_is_refused_at_the_door_and_told_again(hall: Redis) -> None:
     await give_sessions(hall, "ann")
     for answer in (
-        Submitted("companion_alone", "stalls-a-2"),
-        Submitted("known", "companion_alone|ann|stalls-a-2"),
+        SubmitReply("companion_alone", "stalls-a-2"),
+        SubmitReply("known", "companion_alone|ann|stalls-a-2"),
     ):
         sent = submission("same", "ann", "stalls:1@stalls-a-2")
         assert await submit(hall, KEYS, [sent], event_id="gala", backlog_max=9, now_ms=NOW) == [answer]

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from app.core.catalogue.seating import FREE
 from app.store.scripts.filling import LoadedHold, load_holds
-from app.store.scripts.stock import Decision, Request, Submitted, confirm, release, submit
+from app.store.scripts.stock import Decision, Request, SubmitReply, confirm, release, submit
 from tests.support.sales import KEYS, NOW, decide, give_sessions, stock, submission
 from tests.support.seating import a_section, put_seats_on_sale, states
 
@@ -198,7 +198,7 @@ async def test_any_sale_gives_each_seat_once_and_in_the_end_all_back(redis: Redi
 
 
 # --- refused at the door ----------------------------------------------------------------------------------
-async def sent(redis: Redis, *wishes: str, visitor_id: str = "ann") -> list[Submitted]:
+async def sent(redis: Redis, *wishes: str, visitor_id: str = "ann") -> list[SubmitReply]:
     submissions = [submission(f"s{next(_ids)}", visitor_id, items) for items in wishes]
     return await submit(redis, KEYS, submissions, event_id="gala", backlog_max=100, now_ms=NOW)
 
@@ -222,18 +222,18 @@ async def test_what_is_clearly_taken_or_unknown_is_refused_at_the_door(redis: Re
         "stalls:4@*",
         "stalls:11@*",
     ) == [
-        Submitted("seat_taken", "stalls-a-1"),
-        Submitted("queued", ""),
-        Submitted("seat_taken", "stalls-a-2"),
-        Submitted("unknown_seat", "stalls-a-6"),
-        Submitted("unknown_seat", "stalls-d-1+stalls-a-0"),
-        Submitted("unknown_type", "circle"),
-        Submitted("no_seats", "floor"),
-        Submitted("no_seats", "floor"),
-        Submitted("seated_type", "stalls"),
-        Submitted("queued", ""),
-        Submitted("queued", ""),
-        Submitted("limit_exceeded", ""),
+        SubmitReply("seat_taken", "stalls-a-1"),
+        SubmitReply("queued", ""),
+        SubmitReply("seat_taken", "stalls-a-2"),
+        SubmitReply("unknown_seat", "stalls-a-6"),
+        SubmitReply("unknown_seat", "stalls-d-1+stalls-a-0"),
+        SubmitReply("unknown_type", "circle"),
+        SubmitReply("no_seats", "floor"),
+        SubmitReply("no_seats", "floor"),
+        SubmitReply("seated_type", "stalls"),
+        SubmitReply("queued", ""),
+        SubmitReply("queued", ""),
+        SubmitReply("limit_exceeded", ""),
     ]
 
 
@@ -248,7 +248,10 @@ async def test_a_refusal_is_repeated_with_its_seats(redis: Redis) -> None:
     await give_sessions(redis, "ann")
     await decide(redis, named("bob", "a-1"))
     again = submission("same", "ann", "stalls:1@stalls-a-1")
-    for answer in (Submitted("seat_taken", "stalls-a-1"), Submitted("known", "seat_taken|ann|stalls-a-1")):
+    for answer in (
+        SubmitReply("seat_taken", "stalls-a-1"),
+        SubmitReply("known", "seat_taken|ann|stalls-a-1"),
+    ):
         assert await submit(redis, KEYS, [again], event_id="gala", backlog_max=9, now_ms=NOW) == [answer]
 
 

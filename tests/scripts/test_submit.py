@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from app.store.keys import RoomKeys
 from app.store.redis.backlogs import backlog
-from app.store.scripts.stock import Settlement, Submission, Submitted, settle, submit
+from app.store.scripts.stock import Settlement, Submission, SubmitReply, settle, submit
 from tests.support.sales import KEYS, NOW, SESSION, give_sessions, put_on_sale, submission
 
 HELD = "held|10000|EUR|1|2|floor:2:5000"
@@ -15,7 +15,7 @@ HELD = "held|10000|EUR|1|2|floor:2:5000"
 
 async def send(
     redis: Redis, *submissions: Submission, keys: RoomKeys = KEYS, now_ms: int = NOW, backlog_max: int = 100
-) -> list[Submitted]:
+) -> list[SubmitReply]:
     return await submit(redis, keys, submissions, event_id="gala", backlog_max=backlog_max, now_ms=now_ms)
 
 
@@ -80,7 +80,7 @@ async def test_a_decided_request_gets_its_old_answer_even_after_the_session(redi
     await send(redis, submission("r1"))
     await settle(redis, KEYS, [Settlement("1-1", "r1", submission("r1").fingerprint, "", HELD)])
     await redis.delete(KEYS.active)
-    assert await send(redis, submission("r1")) == [Submitted("known", HELD)]
+    assert await send(redis, submission("r1")) == [SubmitReply("known", HELD)]
 
 
 async def test_an_answer_of_yesterday_is_still_known(redis: Redis) -> None:
@@ -131,13 +131,13 @@ async def test_one_refusal_does_not_spoil_the_rest_of_the_batch(redis: Redis) ->
         submission("r7", items="royal-box:2"),
     )
     assert answers == [
-        Submitted("queued", ""),
-        Submitted("session_ended", ""),
-        Submitted("unknown_type", "royal-box"),
-        Submitted("limit_exceeded", ""),
-        Submitted("sold_out", ""),
-        Submitted("queued", ""),
-        Submitted("unknown_type", "royal-box"),
+        SubmitReply("queued", ""),
+        SubmitReply("session_ended", ""),
+        SubmitReply("unknown_type", "royal-box"),
+        SubmitReply("limit_exceeded", ""),
+        SubmitReply("sold_out", ""),
+        SubmitReply("queued", ""),
+        SubmitReply("unknown_type", "royal-box"),
     ]
 
 
@@ -154,7 +154,7 @@ async def test_a_visitors_last_refusal_is_repeated_and_only_the_last(redis: Redi
     await give_sessions(redis, "ann")
     refused = [submission(f"r{i}", items="balcony:6") for i in (1, 2)]
     assert await words(redis, *refused) == ["sold_out", "sold_out"]
-    assert await send(redis, refused[1]) == [Submitted("known", "sold_out")]
+    assert await send(redis, refused[1]) == [SubmitReply("known", "sold_out")]
     assert await words(redis, refused[0]) == ["sold_out"]
     assert await redis.hlen(KEYS.outcomes) == 1
 
@@ -202,6 +202,6 @@ async def test_tickets_that_came_to_another_amount_are_not_asked_for(redis: Redi
     await put_on_sale(redis)
     await give_sessions(redis, "ann")
     request = submission("r1", items="floor:2")
-    assert await send(redis, request._replace(expected=9000)) == [Submitted("price_changed", "10000")]
+    assert await send(redis, request._replace(expected=9000)) == [SubmitReply("price_changed", "10000")]
     assert await words(redis, request._replace(expected=10000)) == ["queued"]
     assert len(await lines(redis)) == 1

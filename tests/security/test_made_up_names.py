@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from app.store.absent import ABSENT_MAX, Absent
+from app.store.absent import ABSENT_MAX, AbsentIds
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, param_names
 from tests.contract.test_every_call import headers_for
@@ -220,7 +220,7 @@ async def test_a_room_made_just_after_it_was_asked_for_is_there(web: Web) -> Non
 
 
 def test_the_memory_of_made_up_names_is_bounded() -> None:
-    absent = Absent()
+    absent = AbsentIds()
     for i in range(ABSENT_MAX + 10):
         absent.note("room", f"made-up-{i}", absent.begin())
     assert absent.has("room", f"made-up-{ABSENT_MAX}")
@@ -229,7 +229,7 @@ def test_the_memory_of_made_up_names_is_bounded() -> None:
 
 
 def test_what_is_created_while_it_is_looked_up_is_not_taken_for_absent() -> None:
-    absent = Absent()
+    absent = AbsentIds()
     begun = absent.begin()
     absent.forget("room", "hall")
     absent.note("room", "hall", begun)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from load.verdict import Admitted, over_admitted
+from load.verdict import AdmissionSample, over_admitted
 from tests.simulation.lanes import Sharing
 from tests.simulation.model import ENDING_KEPT_MS
 from tests.simulation.rules import Answer, lane_of, network_in_id
@@ -24,7 +24,7 @@ class History:
 
     given: dict[int, str] = field(default_factory=dict)  # queue number -> the visitor it was given to
     passed_over: int = 0  # numbers that a draw had for visitors who had left
-    moments: list[Admitted] = field(default_factory=list)
+    moments: list[AdmissionSample] = field(default_factory=list)
     burst: float = 0  # the largest bucket so far
     turns_of: dict[int, str] = field(default_factory=dict)  # queue number -> who claimed it
     turns_with_token: set[int] = field(default_factory=set)  # the visitor has a booking token for these

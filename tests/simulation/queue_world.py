@@ -18,7 +18,7 @@ from app.store.scripts.room import AskRecord
 from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from tests.simulation.invariants import LostPlace, check_returning
 from tests.simulation.model import RoomModel
 from tests.simulation.rules import Answer, Rules
@@ -96,7 +96,7 @@ class QueueWorld:
     async def join(self, *visitors: str) -> None:
         for visitor in visitors:
             network = self.room.networks.get(visitor, "")
-            joining = Joining(VisitorId(visitor), self.tokens.get(visitor), network)
+            joining = Joiner(VisitorId(visitor), self.tokens.get(visitor), network)
             self.room.reserved = EVERY_NUMBER  # the operation itself asks Postgres for more
             answer = await self._ask(visitor, queue.join(self.queues, ROOM, joining))
             if answer.new and answer.number and answer.number < max(self.watch.history.given, default=0):

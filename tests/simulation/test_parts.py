@@ -25,7 +25,7 @@ from app.store.scripts.admission import admit
 from app.store.scripts.room import NotLoaded
 from app.waiting_room import control
 from app.waiting_room.gathering import PartsSeen, gather
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import reserve_numbers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, token
@@ -62,7 +62,7 @@ class World:
         """Several join at once; some answers are lost, and some requests are sent twice."""
         new = [new_visitor_id("abcd") for _ in range(self.random.randint(1, 40))]
         sent = [it for it in new for _ in range(1 + (self.random.random() < 0.2))]
-        answers = await asyncio.gather(*(join(self.queues, ROOM, Joining(it)) for it in sent))
+        answers = await asyncio.gather(*(join(self.queues, ROOM, Joiner(it)) for it in sent))
         for visitor_id, (found, now) in zip(sent, answers, strict=True):
             if self.random.random() < 0.1 and visitor_id not in self.tokens:
                 self.unanswered.append(visitor_id)
@@ -78,7 +78,7 @@ class World:
             return
         with_token = visitor_id in self.tokens and self.random.random() < 0.5
         known = token(visitor_id, *self.tokens[visitor_id]) if with_token else None
-        found, now = await join(self.queues, ROOM, Joining(visitor_id, claims=known))
+        found, now = await join(self.queues, ROOM, Joiner(visitor_id, claims=known))
         before = self.tokens.get(visitor_id)
         if before and visitor_id not in self.left:
             assert found.token_number == before[0], "a place is kept"
@@ -157,7 +157,7 @@ class World:
     async def finish(self) -> None:
         """Everything is gathered: everybody has the place they were given, once."""
         for visitor_id in list(self.unanswered):
-            found, now = await join(self.queues, ROOM, Joining(visitor_id))
+            found, now = await join(self.queues, ROOM, Joiner(visitor_id))
             self.record(found, now.epoch)
         await self.supply_numbers()
         await gather(self.queues.stores.redis, ROOM, PartsSeen())

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from app.core.model import Place
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.scripts.room import Refused
-from load.verdict import Admitted
+from app.store.scripts.room import RefusedRecord
+from load.verdict import AdmissionSample
 from tests.simulation import view
 from tests.simulation.invariants import INVARIANTS, History, Transition
 from tests.simulation.model import RoomModel
@@ -72,7 +72,7 @@ class Watch:
         view.adopt(self.model, now)
         self._before = now
 
-    def check_answers(self, places: Sequence[Place | Refused], expected: Sequence[Answer]) -> None:
+    def check_answers(self, places: Sequence[Place | RefusedRecord], expected: Sequence[Answer]) -> None:
         """The engine must answer each visitor as the model does. Raises Mismatch."""
         got = [answer_of(it) for it in places]
         if got != list(expected):
@@ -81,12 +81,14 @@ class Watch:
     def _record(self, now: view.View) -> None:
         self.history.burst = max(self.history.burst, self.model.rules.capacity / UNIT)
         admitted = self._admitted_before + now.admitted
-        self.history.moments.append(Admitted(self.now_ms, admitted, self.model.given_back, self._earned))
+        self.history.moments.append(
+            AdmissionSample(self.now_ms, admitted, self.model.given_back, self._earned)
+        )
 
 
-def answer_of(place: Place | Refused) -> Answer:
+def answer_of(place: Place | RefusedRecord) -> Answer:
     """An answer of the engine in the words of the model."""
-    if isinstance(place, Refused):
+    if isinstance(place, RefusedRecord):
         return Answer(place.word)
     return Answer(
         place.state,

@@ -9,9 +9,9 @@ import pytest
 from app.core.reservations.terms import items_of
 from app.store.connections import Stores
 from app.store.sql.reservations.reservations import (
+    InsertRefused,
     NewHold,
     Origin,
-    Refused,
     Superseded,
     fetch_one,
     insert_holds,
@@ -88,7 +88,7 @@ async def test_workers_with_different_types_do_not_lock_each_other_out(stores: S
 async def test_more_than_there_is_is_refused_whole(stores: Stores) -> None:
     await a_sale(stores)
     await insert(stores, new_hold("r1", "floor:9:5000"))
-    with pytest.raises(Refused):
+    with pytest.raises(InsertRefused):
         await insert(stores, new_hold("r2", "floor:1:5000"), new_hold("r3", "floor:1:5000"))
     assert await rows(stores) == {"r1": "held"}
     assert await counters(stores) == (9, 0)
@@ -117,5 +117,5 @@ async def test_a_restore_waits_for_the_batch_that_is_being_written(stores: Store
 
 async def test_a_reservation_for_an_event_that_is_gone_is_refused(stores: Stores) -> None:
     await a_sale(stores)
-    with pytest.raises(Refused):
+    with pytest.raises(InsertRefused):
         await insert(stores, new_hold("r1"), origin=ORIGIN._replace(event_id="gone"))

@@ -7,7 +7,7 @@ from typing import Any
 from app.core.waiting_room.parts import part_id
 from app.store.keys import RoomKeys
 from app.store.scripts import parts
-from app.store.scripts.parts import ArrivalRecord, Arrived, Rounds, Turned
+from app.store.scripts.parts import ArrivalRecord, ArrivalReply, PartContents, Rounds
 from tests.support.builders import KEYS, NOW, ROOM, Client, a_room
 
 PARTS = 3
@@ -26,7 +26,7 @@ async def a_room_in_parts(redis: Client, **settings: Any) -> Rounds:
     return now
 
 
-async def give_numbers(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> Turned:
+async def give_numbers(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> PartContents:
     """Give a part its numbers for a round."""
     return await parts.turn_part(
         redis,
@@ -44,7 +44,7 @@ async def give_numbers(redis: Client, now: Rounds, part: int = 0, *, limit: int 
 
 async def join_part(
     redis: Client, *visitors: str, part: int = 0, again: int = 0, quantity: int = 0
-) -> Arrived:
+) -> ArrivalReply:
     """Let these visitors join a part."""
     records = [ArrivalRecord(it, "", again, quantity) for it in visitors]
     return await parts.arrive(redis, PART_KEYS[part], records, rate=0, burst=1, parts=PARTS, now_ms=NOW)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from app.core.model import Place, VisitorId
 from app.store.scripts import admission, room
 from app.store.scripts.admission import Tick
-from app.store.scripts.room import AskRecord, JoinRecord, Refused
+from app.store.scripts.room import AskRecord, JoinRecord, RefusedRecord
 from tests.support.builders import KEYS, NOW, Client, a_visitor, ask_record, join_record
 
-Answer = Place | Refused
+Answer = Place | RefusedRecord
 
 
 async def join(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW) -> list[Answer]:
@@ -43,7 +43,7 @@ async def tick(redis: Client, now_ms: int = NOW, limit: int = 2_000) -> Tick:
 
 def states_of(found: list[Answer]) -> list[str]:
     """The states of these places."""
-    return [it.word if isinstance(it, Refused) else it.state for it in found]
+    return [it.word if isinstance(it, RefusedRecord) else it.state for it in found]
 
 
 async def states(redis: Client, *visitors: str, now_ms: int = NOW) -> list[str]:

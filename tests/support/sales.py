@@ -14,7 +14,7 @@ from redis.asyncio.cluster import RedisCluster
 
 from app.core.model import EventId, Item, RoomId, TicketType, TicketTypeId, VisitorId
 from app.core.tokens.claims import BookingClaims
-from app.reservations.operations import Reserved, reserve
+from app.reservations.operations import ReserveResult, reserve
 from app.reservations.pending import ReservationEngine, open_engine
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
@@ -178,7 +178,7 @@ async def reserve_tickets(
     *,
     key: str = "",
     wait: bool = True,
-) -> Reserved:
+) -> ReserveResult:
     """Reserve; each call has a new key by default."""
     key = key or f"key{next(_numbers)}"
     return await reserve(engine, claims, GALA, items_of(items), idempotency_key=key, wait=wait)

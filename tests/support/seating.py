@@ -13,7 +13,7 @@ from app.core.model import TicketType, TicketTypeId
 from app.core.reservations.requested_tickets import BestAvailable, NamedSeats
 from app.core.tokens.claims import BookingClaims
 from app.reservations.holds import load_totals
-from app.reservations.operations import Reserved, reserve
+from app.reservations.operations import ReserveResult, reserve
 from app.reservations.pending import ReservationEngine
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
@@ -105,7 +105,7 @@ async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterat
 
 async def reserve_seats(
     engine: ReservationEngine, claims: BookingClaims, *seat_ids: str, key: str = ""
-) -> Reserved:
+) -> ReserveResult:
     """Reserve exactly these seats; each call has a new key by default."""
     wanted = NamedSeats(seat_ids=list(seat_ids))
     return await reserve(engine, claims, GALA, wanted, idempotency_key=key or "+".join(seat_ids))
@@ -118,13 +118,13 @@ async def reserve_best(
     *,
     key: str = "best",
     ticket_type: str = "stalls",
-) -> Reserved:
+) -> ReserveResult:
     """Reserve the best seats."""
     wanted = BestAvailable(ticket_type_id=TicketTypeId(ticket_type), quantity=quantity)
     return await reserve(engine, claims, GALA, wanted, idempotency_key=key)
 
 
-def seats_in(reserved: Reserved) -> list[str]:
+def seats_in(reserved: ReserveResult) -> list[str]:
     """The seats of a reservation."""
     assert reserved.reservation is not None
     return [seat for it in reserved.reservation.items for seat in it.seat_ids or ()]

@@ -21,7 +21,7 @@ from app.store.scripts import admission
 from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import control
 from app.waiting_room.autopilot import read_origin, report_origin, steer_rooms
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, open_queues, status
 from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
@@ -43,7 +43,7 @@ async def an_open_room(queues: Queues, crowd: int = RATE + 30, **settings: Any) 
     defaults: dict[str, Any] = {"admission_rate_per_minute": RATE, "burst": RATE, "autopilot": ON}
     await a_stored_room(queues.stores, ROOM, **(defaults | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(crowd)))
+    await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(crowd)))
     await admission.admit(queues.stores.redis, KEYS, limit=0)  # this counts the calls
 
 

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
 from app.waiting_room import control, room_log
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, leave, open_queues, place
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.web.documents.draw import draw_document
@@ -30,7 +30,7 @@ async def queues(stores: Stores) -> Queues:
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 

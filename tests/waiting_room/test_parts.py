@@ -21,7 +21,7 @@ from app.store.scripts.admission import admit
 from app.store.scripts.room import NotLoaded
 from app.waiting_room import control
 from app.waiting_room.gathering import PartsSeen, gather
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import reserve_numbers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
@@ -48,7 +48,7 @@ async def an_open_room(queues: Queues, **settings: Any) -> None:
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(newcomer())) for _ in range(count)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(newcomer())) for _ in range(count)))
     return [found for found, _ in answers]
 
 
@@ -100,25 +100,25 @@ async def test_who_joins_a_round_earlier_is_before_who_joins_it_later(queues: Qu
 async def test_one_visitor_has_one_place_on_the_way_and_in_the_room(queues: Queues) -> None:
     await an_open_room(queues)
     ann = newcomer()
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(ann)) for _ in range(30)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(ann)) for _ in range(30)))
     assert len({found.queue_number for found, _ in answers}) == 1
     assert sum(found.new for found, _ in answers) == 1
     first = answers[0][0]
-    again, _ = await join(queues, ROOM, Joining(ann, claims=claims(first)))
+    again, _ = await join(queues, ROOM, Joiner(ann, claims=claims(first)))
     assert (again.new, again.queue_number) == (False, first.queue_number)
     await all_gathered(queues)
     for known in (None, claims(first)):
-        again, now = await join(queues, ROOM, Joining(ann, claims=known))
+        again, now = await join(queues, ROOM, Joiner(ann, claims=known))
         assert (again.new, again.queue_number, now.waiting) == (False, first.queue_number, 1)
 
 
 async def test_an_account_joins_without_a_token_and_has_one_place(queues: Queues) -> None:
     await an_open_room(queues)
     account = a_visitor()  # as long as an account's id
-    first, _ = await join(queues, ROOM, Joining(account, network="abcd"))
+    first, _ = await join(queues, ROOM, Joiner(account, network="abcd"))
     assert first.new
     await all_gathered(queues)
-    again, now = await join(queues, ROOM, Joining(account, network="abcd"))
+    again, now = await join(queues, ROOM, Joiner(account, network="abcd"))
     assert (again.new, again.queue_number, now.waiting) == (False, first.queue_number, 1)
     assert await queues.stores.redis.hget(KEYS.networks, account) == "abcd"
 
@@ -139,7 +139,7 @@ async def test_on_the_way_a_place_can_be_asked_for_and_given_up(queues: Queues, 
 async def test_an_account_leaves_on_the_way_without_a_token(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
     account = a_visitor()
-    await join(queues, ROOM, Joining(account))
+    await join(queues, ROOM, Joiner(account))
     await leave(queues, ROOM, PlaceClaims(room_id=ROOM, visitor_id=account, queue_number=None, epoch=-1))
     await all_gathered(queues)
     assert await waiting(redis) == []
@@ -151,7 +151,7 @@ async def test_who_left_joins_again_at_the_end(queues: Queues, redis: Client) ->
     await all_gathered(queues)
     await leave(queues, ROOM, claims(ann))
     for known in (claims(ann), None):
-        again, _ = await join(queues, ROOM, Joining(ann.visitor_id, claims=known))
+        again, _ = await join(queues, ROOM, Joiner(ann.visitor_id, claims=known))
         assert again.queue_number is not None
         assert again.queue_number > max(ann.queue_number or 0, bob.queue_number or 0)
         await all_gathered(queues)
@@ -162,7 +162,7 @@ async def test_several_tickets_are_wanted_from_the_join_on(queues: Queues) -> No
     await an_open_room(queues)
     ann = newcomer()
     with pytest.raises(Exception, match="ticket"):
-        await join(queues, ROOM, Joining(ann, quantity=3))  # a room without an event sells no tickets
+        await join(queues, ROOM, Joiner(ann, quantity=3))  # a room without an event sells no tickets
 
 
 async def test_calls_are_in_the_order_of_numbers(queues: Queues, redis: Client) -> None:
@@ -196,11 +196,11 @@ async def test_a_pre_queue_in_parts_becomes_the_queue(queues: Queues, redis: Cli
 async def test_a_closed_room_takes_nobody(queues: Queues) -> None:
     await a_stored_room(queues.stores, parts=PARTS)
     with pytest.raises(RoomNotOpen):
-        await join(queues, ROOM, Joining(newcomer()))
+        await join(queues, ROOM, Joiner(newcomer()))
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await control.set_state(queues, ROOM, "close", by=STAFF)
     with pytest.raises(RoomClosed):
-        await join(open_queues(queues.stores, Settings(rate_limits=False)), ROOM, Joining(newcomer()))
+        await join(open_queues(queues.stores, Settings(rate_limits=False)), ROOM, Joiner(newcomer()))
 
 
 async def test_a_part_that_was_lost_restores_the_room_and_nobody_is(queues: Queues, redis: Client) -> None:
@@ -233,7 +233,7 @@ async def test_after_redis_was_lost_tokens_bring_everybody_back(queues: Queues, 
     await status(queues, ROOM)
     await gather(queues.stores.redis, ROOM, PartsSeen())
     for it in (*places, *late):
-        again, _ = await join(queues, ROOM, Joining(it.visitor_id, claims=claims(it)))
+        again, _ = await join(queues, ROOM, Joiner(it.visitor_id, claims=claims(it)))
         assert (again.queue_number, again.new) == (it.queue_number, False)
     assert len(await waiting(redis)) == 60
 

@@ -19,7 +19,7 @@ from app.store.sql.waiting_room import rooms
 from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, emptying
 from app.waiting_room.control import configure, create_room, push, set_state
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, token
 
@@ -99,7 +99,7 @@ async def test_a_change_acts_at_once_and_other_settings_stay(queues: Queues) -> 
     await set_state(queues, ROOM, "open", by=STAFF)
     room = await configure(queues, ROOM, {"admission_rate_per_minute": 0, "message": "Wait"}, by=STAFF)
     assert (room.settings.admission_rate_per_minute, room.settings.claim_window_s) == (0, 33)
-    found, _ = await join(queues, ROOM, Joining(a_visitor()))
+    found, _ = await join(queues, ROOM, Joiner(a_visitor()))
     assert found.state == "waiting"
 
 
@@ -193,7 +193,7 @@ async def test_a_deleted_room_is_gone(queues: Queues) -> None:
     with pytest.raises(errors.RoomNotFound):
         await status(queues, ROOM)
     with pytest.raises(errors.RoomNotFound):
-        await join(queues, ROOM, Joining(a_visitor()))
+        await join(queues, ROOM, Joiner(a_visitor()))
     assert not await queues.stores.redis.exists(KEYS.conf)
     await create_room(queues, ROOM, RoomSettings(name="Hall again"), by=STAFF)
 
@@ -202,7 +202,7 @@ async def test_a_removed_visitor_loses_the_session_for_good(queues: Queues) -> N
     await a_stored_room(queues.stores)
     await set_state(queues, ROOM, "open", by=STAFF)
     ann = a_visitor()
-    await join(queues, ROOM, Joining(ann))
+    await join(queues, ROOM, Joiner(ann))
     await claim(queues, ROOM, token(ann, 1))
     await control.remove(queues, ROOM, ann, by=STAFF)
     await control.remove(queues, ROOM, ann, by=STAFF)
@@ -215,7 +215,7 @@ async def test_the_numbers_of_a_room(queues: Queues) -> None:
     await a_stored_room(queues.stores)
     await set_state(queues, ROOM, "open", by=STAFF)
     for _ in range(3):
-        await join(queues, ROOM, Joining(a_visitor()))
+        await join(queues, ROOM, Joiner(a_visitor()))
     _, now = await status(queues, ROOM)
     await record_progress(queues.stores.postgres, ROOM, now)
     counted = (await stats.room(queues, ROOM)).counted

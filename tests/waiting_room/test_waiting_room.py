@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import Tick, admit
 from app.waiting_room import control, room_lists
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, stock, token
@@ -42,7 +42,7 @@ async def tick(queues: Queues) -> Tick:
 
 
 async def joined(queues: Queues, count: int = 1) -> list[Place]:
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 
@@ -70,7 +70,7 @@ async def test_a_crowd_stands_in_the_order_it_came(queues: Queues) -> None:
 async def test_one_visitor_has_one_place_whatever_they_do(queues: Queues) -> None:
     await an_open_room(queues, "paused")
     ann = a_visitor()
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(ann)) for _ in range(50)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(ann)) for _ in range(50)))
     assert {found.queue_number for found, _ in answers} == {1}
     assert sum(found.new for found, _ in answers) == 1
 
@@ -95,7 +95,7 @@ async def test_ending_a_session_is_remembered(queues: Queues) -> None:
     assert await queues.stores.postgres.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 0
     with pytest.raises(errors.SessionDone):
         await claim(queues, ROOM, claims(ann))
-    again, _ = await join(queues, ROOM, Joining(ann.visitor_id, claims(ann)))
+    again, _ = await join(queues, ROOM, Joiner(ann.visitor_id, claims(ann)))
     assert (again.queue_number, again.new) == (2, True)
 
 
@@ -117,7 +117,7 @@ async def test_what_ended_is_told_by_place_and_refused_by_claim(queues: Queues) 
     with pytest.raises(errors.RemovedFromQueue):
         await claim(queues, ROOM, claims(bob))
     with pytest.raises(errors.RemovedByStaff):
-        await join(queues, ROOM, Joining(bob.visitor_id, claims(bob)))
+        await join(queues, ROOM, Joiner(bob.visitor_id, claims(bob)))
 
 
 async def test_who_has_no_place_is_told_so(queues: Queues) -> None:
@@ -151,7 +151,7 @@ async def test_a_room_that_does_not_exist(queues: Queues) -> None:
     nowhere = RoomId("nowhere")
     claimed = token(a_visitor(), 1, room_id=nowhere)
     calls = [
-        join(queues, nowhere, Joining(a_visitor())),
+        join(queues, nowhere, Joiner(a_visitor())),
         place(queues, nowhere, claimed),
         claim(queues, nowhere, claimed),
         leave(queues, nowhere, claimed),
@@ -166,7 +166,7 @@ async def test_joins_are_throttled_by_address_and_polls_by_place(stores: Stores)
     await an_open_room(queues, "paused")
 
     async def from_one_address() -> Place:
-        return (await join(queues, ROOM, Joining(a_visitor(), network="abcd")))[0]
+        return (await join(queues, ROOM, Joiner(a_visitor(), network="abcd")))[0]
 
     ann, _ = await from_one_address(), await from_one_address()
     with pytest.raises(errors.RateLimited) as refused:
@@ -264,7 +264,7 @@ async def test_a_store_that_is_away_is_said_so(stores: Stores) -> None:
 
 async def test_a_visitor_who_hangs_up_spoils_nothing_for_the_others(queues: Queues) -> None:
     await an_open_room(queues, "paused")
-    calls = [asyncio.ensure_future(join(queues, ROOM, Joining(a_visitor()))) for _ in range(10)]
+    calls = [asyncio.ensure_future(join(queues, ROOM, Joiner(a_visitor()))) for _ in range(10)]
     calls[3].cancel()
     found = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(it, tuple) for it in found) == 9

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
 from app.core.reservations.terms import NO_POLICY, Policy, read_terms
-from app.reservations.reserved import Reserved
+from app.reservations.reserved import ReserveResult
 from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import reservation_document
 
@@ -32,7 +32,7 @@ def test_put_together_it_is_the_same(terms: str, policy: Policy) -> None:
             RoomId("hall"),
             VisitorId(f"visitor-{name}"),
         )
-        taken = Reserved(*of, replayed=False, terms=read_terms(terms), policy=policy)
+        taken = ReserveResult(*of, replayed=False, terms=read_terms(terms), policy=policy)
         assert taken.terms is not None
         assert taken.reservation is not None
         assert reserved_document(taken, taken.terms) == msgspec.json.encode(

@@ -22,7 +22,7 @@ from app.store.keys import WORKERS
 from app.store.scripts import admission
 from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, place, status
 from tests.conftest import Servers
 from tests.restoring.test_rebuild_lanes import in_lane
@@ -57,7 +57,7 @@ async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.E
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
-    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
+    answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
 

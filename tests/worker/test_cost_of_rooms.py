@@ -14,7 +14,7 @@ from app.store.connections import Stores, connect_redis
 from app.store.keys import RoomKeys
 from app.store.redis.busy import KEYS
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import join, open_queues
 from tests.conftest import Servers
 from tests.support.builders import STAFF, a_visitor
@@ -91,7 +91,7 @@ async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
     queues = open_queues(stores, OFF)
     for name in QUIET:  # somebody waits in each, and nobody is called
         await control.configure(queues, RoomId(name), {"admission_rate_per_minute": 0}, by=STAFF)
-        await join(queues, RoomId(name), Joining(a_visitor()))
+        await join(queues, RoomId(name), Joiner(a_visitor()))
     async with counted(servers, stores) as found, a_worker(found.stores):
         it = await measure_load(found, stores, QUIET[0])
     assert it.round_trips <= 32  # it was 280 when each room ticked by itself

@@ -18,7 +18,7 @@ from app.runtime.embedded_stores import EmbeddedStore
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import join, open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
@@ -54,7 +54,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
     await embedded_stores.ready(queue)
     await a_stored_room(stores, admission_rate_per_minute=600)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(500)))
+    await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(500)))
 
     async def moves(beyond: int) -> int:
         async def moved() -> int | None:
@@ -94,7 +94,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
     queues = open_queues(stores, Settings(rate_limits=False))
     await a_stored_room(stores, admission_rate_per_minute=600)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(100)))
+    await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(100)))
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     start = "import sys; from arq.cli import cli; cli(sys.argv[1:])"
     command = (sys.executable, "-c", start, "worker.main.WorkerSettings")

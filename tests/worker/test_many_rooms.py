@@ -22,7 +22,7 @@ from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import busy
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.support.builders import SEED, STAFF, a_visitor, token
 from tests.support.sales import SETTINGS, an_engine
@@ -102,7 +102,7 @@ async def connections(stores: Stores) -> int:
 async def buy(queues: Queues, engine: ReservationEngine, name: str) -> None:
     """A visitor joins, is called and reserves; it takes only a moment."""
     visitor, room_id = a_visitor(), RoomId(name)
-    found, _ = await join(queues, room_id, Joining(visitor))
+    found, _ = await join(queues, room_id, Joiner(visitor))
 
     async def begun() -> int:
         return (await claim(queues, room_id, token(visitor, found.queue_number)))[0].session_expires_at_ms
@@ -162,7 +162,7 @@ async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) 
     await many_rooms(stores, ["lost"], "open")
     queues, room_id = open_queues(stores, OFF), RoomId("lost")
     await control.set_state(queues, room_id, "pause", by=STAFF)
-    await join(queues, room_id, Joining(a_visitor()))
+    await join(queues, room_id, Joiner(a_visitor()))
     client: Any = stores.redis
     await client.hset(RoomKeys(room_id).conf, "state", "open")
     await client.delete(busy.KEYS.busy)

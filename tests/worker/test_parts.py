@@ -7,7 +7,7 @@ import asyncio
 from app.core.model import Place
 from app.core.tokens.place_tokens import new_visitor_id
 from app.waiting_room import control
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, token
 from tests.worker.test_admission import controllers, queues, until
@@ -16,7 +16,7 @@ __all__ = ["queues"]
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
-    joins = (join(queues, ROOM, Joining(new_visitor_id("abcd"))) for _ in range(count))
+    joins = (join(queues, ROOM, Joiner(new_visitor_id("abcd"))) for _ in range(count))
     return [found for found, _ in await asyncio.gather(*joins)]
 
 

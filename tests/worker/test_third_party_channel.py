@@ -11,7 +11,7 @@ from app.notifications.channels import CHANNELS
 from app.notifications.relay import relay
 from app.settings import Settings
 from app.store.connections import Connection, Stores
-from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.notifications.outbox import OutboxBatch
 from app.store.sql.reservations import reservations
 from tests.store.test_reservations import ORIGIN, new_hold
 from tests.support.sales import a_sale
@@ -23,7 +23,7 @@ RUNG: list[str] = []
 
 
 # The file: ten lines.
-async def queue(connection: Connection, batch: Waiting) -> None:
+async def queue(connection: Connection, batch: OutboxBatch) -> None:
     rows = [(it.notice_id, it.type) for it in batch.notices if it.type == "reservation.held"]
     await connection.executemany("INSERT INTO bells VALUES ($1, $2) ON CONFLICT DO NOTHING", rows)
 

@@ -16,7 +16,7 @@ from app.core.assurance.room_log import Head
 BEHIND_MS = 60_000  # how much older than the newest head the newest cosigned one may be
 
 
-class Witnessed(NamedTuple):
+class WitnessFindings(NamedTuple):
     """How many leaves each witness cosigned, by name, and the faults found."""
 
     sizes: dict[str, int]
@@ -29,7 +29,7 @@ def judge_witnesses(
     heads: Sequence[Head],
     witnesses: Sequence[Verifier],
     quorum: int,
-) -> Witnessed:
+) -> WitnessFindings:
     """Check cosignatures. `witnessed`: the log's origin, and by size the cosignature lines under its heads;
     `roots`: the actual roots of the trees of those sizes.
 
@@ -55,4 +55,4 @@ def judge_witnesses(
         if max(it.at_ms for it in heads) - at_ms > BEHIND_MS:
             message = f"fewer than {quorum} witnesses cosigned the log after leaf {covered}"
             wrong.append(Finding(covered, "unwitnessed", message))
-    return Witnessed(sizes, wrong)
+    return WitnessFindings(sizes, wrong)

@@ -20,7 +20,7 @@ OF_ROOMS = "/rooms/"  # in our origins; the room follows it
 SIZE_TYPE = "text/x.tlog.size"
 
 
-class Signed(msgspec.Struct, frozen=True):
+class SignedTree(msgspec.Struct, frozen=True):
     """The largest tree of a log that a witness signed. `root` is in hex."""
 
     size: int
@@ -37,7 +37,7 @@ class Submission(NamedTuple):
     lines: list[str]
 
 
-class Refused(Exception):
+class WitnessRefused(Exception):
     """A witness does not sign; the message says why. With status 409, `size` is the size it signed before."""
 
     def __init__(self, status: int, why: str, size: int | None = None) -> None:
@@ -52,7 +52,7 @@ def submission_text(old: int, proof: Sequence[bytes], note: str) -> str:
 
 
 def read(body: bytes) -> Submission:
-    """Parse a submission's request body. Raises Refused."""
+    """Parse a submission's request body. Raises WitnessRefused."""
     try:
         head, gap, note = body.decode().partition("\n\n")
         first, *proof = head.split("\n")
@@ -63,33 +63,33 @@ def read(body: bytes) -> Submission:
         hashes = [b64decode(it, validate=True) for it in proof]
         return Submission(int(old), hashes, checkpoint_of(text), text, lines)
     except ValueError as error:
-        raise Refused(400, f"the request cannot be read: {error}") from None
+        raise WitnessRefused(400, f"the request cannot be read: {error}") from None
 
 
-def judge(submission: Submission, trusted: Sequence[Verifier], last: Signed | None) -> Signed:
+def judge(submission: Submission, trusted: Sequence[Verifier], last: SignedTree | None) -> SignedTree:
     """Decide on a submission.
 
-    `last`: the last tree signed of this log. Returns the tree to sign. Raises Refused.
+    `last`: the last tree signed of this log. Returns the tree to sign. Raises WitnessRefused.
     """
     checkpoint = submission.checkpoint
     keys = [key for key in trusted if _is_of(key, checkpoint.origin)]
     if not keys:
-        raise Refused(404, f"the log {checkpoint.origin} is not known here")
+        raise WitnessRefused(404, f"the log {checkpoint.origin} is not known here")
     verifiers = [Verifier(checkpoint.origin, LOG, key.key) for key in keys]
     if not any(key.signed(submission.text, line) for key in verifiers for line in submission.lines):
-        raise Refused(403, "it is not signed by a key of the log")
+        raise WitnessRefused(403, "it is not signed by a key of the log")
     if submission.old > checkpoint.size:
-        raise Refused(400, "the old size is above that of the checkpoint")
+        raise WitnessRefused(400, "the old size is above that of the checkpoint")
     size, root = (last.size, bytes.fromhex(last.root)) if last else (0, b"")
     if submission.old != size:
-        raise Refused(409, f"the last tree that was signed has {size} leaves", size)
+        raise WitnessRefused(409, f"the last tree that was signed has {size} leaves", size)
     if submission.old == checkpoint.size and size and root != checkpoint.root:
-        raise Refused(409, f"another tree of {size} leaves was signed", size)
+        raise WitnessRefused(409, f"another tree of {size} leaves was signed", size)
     if size == 0 and submission.proof:
-        raise Refused(422, "no tree was signed before, so there must be no proof")
+        raise WitnessRefused(422, "no tree was signed before, so there must be no proof")
     if size and not is_consistent(size, root, checkpoint.size, checkpoint.root, submission.proof):
-        raise Refused(422, f"it does not extend the tree of {size} leaves that was signed")
-    return Signed(checkpoint.size, checkpoint.root.hex())
+        raise WitnessRefused(422, f"it does not extend the tree of {size} leaves that was signed")
+    return SignedTree(checkpoint.size, checkpoint.root.hex())
 
 
 def _is_of(key: Verifier, origin: str) -> bool:

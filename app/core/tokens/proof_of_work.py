@@ -36,7 +36,7 @@ class Challenge(msgspec.Struct, frozen=True):
     signature: str
 
 
-class Solved(NamedTuple):
+class ValidProof(NamedTuple):
     """A valid proof of work: its cost, and what makes it unique."""
 
     cost: int
@@ -71,7 +71,7 @@ class WorkSigner:
         created = self._altcha.create_challenge(options)
         return Challenge(created.algorithm, created.challenge, cost, created.salt, created.signature)
 
-    def read(self, solution: str, room_id: RoomId, network: str) -> Solved | None:
+    def read(self, solution: str, room_id: RoomId, network: str) -> ValidProof | None:
         """Verify a solution; None if it is wrong, expired or for another room or network."""
         try:
             solved = msgspec.json.decode(base64.b64decode(solution, validate=True), type=_Solution)
@@ -83,7 +83,7 @@ class WorkSigner:
         params = parse_qs(solved.salt.partition("?")[2])
         if params["of"] != [_of(room_id, network)]:
             return None
-        return Solved(int(params["cost"][0]), solved.signature[:24])
+        return ValidProof(int(params["cost"][0]), solved.signature[:24])
 
 
 def _of(room_id: RoomId, network: str) -> str:

@@ -52,7 +52,7 @@ class Keys(NamedTuple):
     named: dict[str, Any] = {}  # noqa: RUF012  # never mutated
 
 
-class Proven(NamedTuple):
+class ProofContent(NamedTuple):
     """The content of a proof: the member, and the lane it puts them into; "": the ordinary one."""
 
     subject: str
@@ -105,7 +105,7 @@ def check_login(login: MemberLogin) -> None:
     _keys(login)
 
 
-def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) -> Proven:
+def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) -> ProofContent:
     """Verify a proof and return its content. Raises ProofRefused."""
     try:
         claims = jwt.decode(
@@ -122,7 +122,7 @@ def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) ->
         raise ProofRefused("The proof is not one of the organiser's login for this room.") from None
     if int(claims["exp"]) > now_s + PROOF_TTL_MAX_S + LEEWAY_S:
         raise ProofRefused("The proof is valid for more than a day: `exp` must be sooner.")
-    return Proven(_subject(claims, room_id), _lane(claims))
+    return ProofContent(_subject(claims, room_id), _lane(claims))
 
 
 def _subject(claims: dict[str, Any], room_id: RoomId) -> str:

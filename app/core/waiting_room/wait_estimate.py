@@ -25,7 +25,7 @@ import msgspec
 from app.core.model import Pace, RoomState, RoomStatus, Slower
 from app.core.ranges import NOT_LEARNED, range_of
 from app.core.waiting_room import wait_ranges
-from app.core.waiting_room.wait_ranges import Learned
+from app.core.waiting_room.wait_ranges import LearnedWaits
 
 CLAIMS_SOON_MS = 30_000  # unclaimed calls older than this are rarely claimed; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # window in which no-shows are counted
@@ -58,7 +58,7 @@ class Moment(msgspec.Struct, frozen=True):
     ahead: int = 0  # how many more of them to the end of the queue; 0: not known
 
 
-class Measured(msgspec.Struct, frozen=True):
+class QueueMeasurements(msgspec.Struct, frozen=True):
     """What one process has measured of a queue; sums decay with time."""
 
     last: Moment | None = None
@@ -71,7 +71,7 @@ class Measured(msgspec.Struct, frozen=True):
     flow: float = 0.0  # calls in such time
     flow_s: float = 0.0  # length of that time
     moved: int = 0  # calls since the moment before the last
-    learned: Learned | None = None  # accuracy of shown waits; None: nothing was shown yet
+    learned: LearnedWaits | None = None  # accuracy of shown waits; None: nothing was shown yet
 
 
 def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[int, int] | None:
@@ -104,7 +104,7 @@ def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
     return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times, ranges=pace.ranges)
 
 
-def measure(measured: Measured, now: Moment) -> Measured:
+def measure(measured: QueueMeasurements, now: Moment) -> QueueMeasurements:
     """Update the measurements with a moment. Moments may be late or missing."""
     last = measured.last
     if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
@@ -131,18 +131,18 @@ def measure(measured: Measured, now: Moment) -> Measured:
     return _flowing(measured, last, now, passed_s)
 
 
-def _begun(now: Moment, measured: Measured) -> Measured:
+def _begun(now: Moment, measured: QueueMeasurements) -> QueueMeasurements:
     """Start over with this moment, keeping what was learned about the accuracy of waits."""
     learned = wait_ranges.forgotten(measured.learned) if measured.learned else None
     marks, judged = ((now.now_ms, now.admitted),), (now.admitted, _missed(now))
-    return Measured(last=now, marks=marks, judged=judged, learned=learned)
+    return QueueMeasurements(last=now, marks=marks, judged=judged, learned=learned)
 
 
 def _missed(now: Moment) -> int:
     return now.no_shows + now.unclaimed
 
 
-def _flowing(measured: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
+def _flowing(measured: QueueMeasurements, last: Moment, now: Moment, passed_s: float) -> QueueMeasurements:
     """Measure the flow; only time in which somebody waited in an open room counts."""
     if last.state != "open" or now.state != "open" or not (last.waiting and now.waiting):
         return measured
@@ -158,7 +158,7 @@ def _flowing(measured: Measured, last: Moment, now: Moment, passed_s: float) -> 
     )
 
 
-def estimate(measured: Measured, errors: float) -> Pace | None:
+def estimate(measured: QueueMeasurements, errors: float) -> Pace | None:
     """The measured pace, slower by `errors` standard errors (negative: faster). None: nobody is called."""
     now = measured.last
     if now is None or now.rate_per_minute == 0:
@@ -176,7 +176,7 @@ def estimate(measured: Measured, errors: float) -> Pace | None:
     return Pace(now.rate_per_minute, 1 / rate_s, max(0.0, base_s), (1 - share) / rate_s)
 
 
-def _behind_the_cap(measured: Measured, now: Moment, errors: float) -> Pace:
+def _behind_the_cap(measured: QueueMeasurements, now: Moment, errors: float) -> Pace:
     """The pace behind a full cap: departures seen, plus one stay of full length as a prior."""
     left = measured.flow + 1
     flow_s = left * (1 - errors / math.sqrt(left + 1)) / (measured.flow_s + now.stay_ms / 1000)
@@ -196,7 +196,7 @@ def published_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
     return pace
 
 
-def no_show_share(measured: Measured, errors: float) -> float:
+def no_show_share(measured: QueueMeasurements, errors: float) -> float:
     """The no-show share, less `errors` standard errors (Wilson's score interval)."""
     if measured.calls < 1:
         return 0.0
@@ -206,7 +206,7 @@ def no_show_share(measured: Measured, errors: float) -> float:
     return min(0.95, max(0.0, middle - errors * width))
 
 
-def learn(measured: Measured, shown: Pace | None, published: Pace | None) -> Measured:
+def learn(measured: QueueMeasurements, shown: Pace | None, published: Pace | None) -> QueueMeasurements:
     """Update what is known about the accuracy of shown waits. `published`: the pace visitors see, if any."""
     now = measured.last
     if now is None:
@@ -220,7 +220,7 @@ def learn(measured: Measured, shown: Pace | None, published: Pace | None) -> Mea
     return msgspec.structs.replace(measured, learned=learned)
 
 
-def next_pace(shown: Pace | None, measured: Measured) -> Pace | None:
+def next_pace(shown: Pace | None, measured: QueueMeasurements) -> Pace | None:
     """The pace to show from now on, possibly unchanged. A longer wait always sets `since_ms`."""
     pace, now = _calculated(shown, measured), measured.last
     if pace is None or now is None or measured.learned is None or now.state != "open":
@@ -236,7 +236,7 @@ def next_pace(shown: Pace | None, measured: Measured) -> Pace | None:
     return msgspec.structs.replace(pace, ranges=wait_ranges.raised_by(shown.ranges, ranges, gained, longest))
 
 
-def _calculated(shown: Pace | None, measured: Measured) -> Pace | None:
+def _calculated(shown: Pace | None, measured: QueueMeasurements) -> Pace | None:
     now, cautious, was_paused = measured.last, estimate(measured, CAUTIOUS), measured.before == "paused"
     if now is None or cautious is None or now.state not in ("open", "paused"):
         return shown

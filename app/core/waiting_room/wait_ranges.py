@@ -58,7 +58,7 @@ class TrackedQuantile(msgspec.Struct, frozen=True):
     predictions: tuple[tuple[Prediction, ...], ...] = ((),) * len(KNOTS_S)
 
 
-class Learned(msgspec.Struct, frozen=True):
+class LearnedWaits(msgspec.Struct, frozen=True):
     """Everything learned from a sale."""
 
     p50: TrackedQuantile
@@ -76,22 +76,22 @@ class Judgement(NamedTuple):
     pending: tuple[Prediction, ...]
 
 
-def learned_from(ranges: Ranges) -> Learned:
+def learned_from(ranges: Ranges) -> LearnedWaits:
     """Reconstruct what another process had learned from the ranges it published."""
     points = [(math.log(p50 / at_s), math.log(p90 / at_s)) for at_s, p50, p90 in ranges[:-1]]
-    return Learned(
+    return LearnedWaits(
         TrackedQuantile(tuple(it[0] for it in points)), TrackedQuantile(tuple(it[1] for it in points))
     )
 
 
-def forgotten(learned: Learned) -> Learned:
+def forgotten(learned: LearnedWaits) -> LearnedWaits:
     """The same without its predictions: it is no longer known when these places are called."""
     return msgspec.structs.replace(
         learned, p50=TrackedQuantile(learned.p50.logs), p90=TrackedQuantile(learned.p90.logs)
     )
 
 
-def learn(learned: Learned, now_ms: int, passed: int) -> Learned:
+def learn(learned: LearnedWaits, now_ms: int, passed: int) -> LearnedWaits:
     """Update at a moment at which `passed` was the last number called."""
     if not any(learned.p50.predictions) and not any(learned.p90.predictions):
         return learned
@@ -100,7 +100,7 @@ def learn(learned: Learned, now_ms: int, passed: int) -> Learned:
     p90, known, missed = _track(learned.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
     logs = tuple(max(most, even - BELOW) for even, most in zip(p50.logs, p90.logs, strict=True))
     p90 = msgspec.structs.replace(p90, logs=logs)
-    return Learned(p50, p90, learned.known + known, learned.missed + missed)
+    return LearnedWaits(p50, p90, learned.known + known, learned.missed + missed)
 
 
 def _track(
@@ -140,7 +140,7 @@ def _judge(
     return Judgement(errors, known, missed, tuple(pending))
 
 
-def note_shown(learned: Learned, now_ms: int, queue: tuple[int, int, int], pace: Pace) -> Learned:
+def note_shown(learned: LearnedWaits, now_ms: int, queue: tuple[int, int, int], pace: Pace) -> LearnedWaits:
     """Note what `pace` shows to places at the knots at this moment.
 
     `queue`: the number called last, how many numbers follow it, and how many of these wait.
@@ -165,7 +165,7 @@ def note_shown(learned: Learned, now_ms: int, queue: tuple[int, int, int], pace:
     )
 
 
-def learned_ranges(learned: Learned) -> Ranges:
+def learned_ranges(learned: LearnedWaits) -> Ranges:
     """The learned points: a wait never falls with the place, nor is a p90 below its p50."""
     points, even, most = [], 0.0, 0.0
     for at_s, log_p50, log_p90 in zip(KNOTS_S, learned.p50.logs, learned.p90.logs, strict=True):

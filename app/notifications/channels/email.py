@@ -37,7 +37,7 @@ from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.spans import below
 from app.store.sql.notifications import mail_queue, mails
 from app.store.sql.notifications.mails import Mail, MailRow
-from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.notifications.outbox import OutboxBatch
 from app.store.traces import Attributes
 
 LANES = 4  # connections to the server at once
@@ -287,7 +287,7 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
             )
 
 
-async def _queue(connection: Connection, batch: Waiting) -> None:
+async def _queue(connection: Connection, batch: OutboxBatch) -> None:
     await mail_queue.queue_of_notices(connection, batch.numbers)
     if any(it.type in ("alert.started", "alert.ended") for it in batch.notices):
         await mail_queue.queue_of_alerts(connection, batch.numbers)

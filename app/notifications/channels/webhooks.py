@@ -30,8 +30,8 @@ from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.spans import below
 from app.store.sql.notifications import delivery_log as log_of_attempts
 from app.store.sql.notifications import outbox, webhooks
-from app.store.sql.notifications.delivery_log import Answer, Attempt, Queued
-from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.notifications.delivery_log import Answer, Attempt, QueuedDelivery
+from app.store.sql.notifications.outbox import OutboxBatch
 from app.store.sql.notifications.webhooks import Delivery, Target, Webhook
 from app.store.traces import Attributes
 
@@ -126,7 +126,7 @@ async def get(stores: Stores, webhook_id: str) -> Webhook:
     return row
 
 
-async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
+async def queued(stores: Stores, webhook_id: str, limit: int) -> list[QueuedDelivery]:
     """A webhook's pending and failed deliveries, the latest failures first."""
     with stores_answer():
         return await log_of_attempts.select_queued(stores.postgres, webhook_id, limit)
@@ -238,7 +238,7 @@ async def _failed(
         logs.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))
 
 
-async def _queue(connection: Connection, batch: Waiting) -> None:
+async def _queue(connection: Connection, batch: OutboxBatch) -> None:
     if batch.listened:  # a new listener does not get earlier events
         await outbox.deliver(connection, batch.numbers)
 

@@ -28,7 +28,7 @@ from app.store.connections import Postgres, Stores
 from app.store.sql.payments import stripe_payments
 from app.store.sql.payments.payments import Attempt, Bill
 from app.store.sql.payments.refunds import SURE_AFTER_TRIES
-from app.store.sql.payments.stripe_payments import Opened
+from app.store.sql.payments.stripe_payments import OpenedPayment
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -73,7 +73,7 @@ class StripeGateway:
         except Refused as refused:
             log.warning("stripe_refused_payment", payment_id=attempt.payment_id, reason=str(refused))
             return Charge("declined")
-        opened = Opened(intent.id, "", amount, bill.currency)
+        opened = OpenedPayment(intent.id, "", amount, bill.currency)
         if not await stripe_payments.open_payment(self._postgres, attempt.payment_id, opened):
             return await self.look_up(attempt.payment_id) or Charge("declined")
         with suppress(Refused):  # a declined card; the intent reports that when it is looked up
@@ -107,7 +107,7 @@ class StripeGateway:
                 _key("checkout", attempt.payment_id),
             )
         )
-        opened = Opened("", session.id, amount, currency)
+        opened = OpenedPayment("", session.id, amount, currency)
         if not await stripe_payments.open_payment(self._postgres, attempt.payment_id, opened):
             return await self.look_up(attempt.payment_id) or Charge("declined")
         return Charge("pending", continue_url=session.url or "")
@@ -124,7 +124,7 @@ class StripeGateway:
             return Charge("pending")
         return await self._charge_of(payment_id, opened)
 
-    async def _charge_of(self, payment_id: str, opened: Opened) -> Charge:
+    async def _charge_of(self, payment_id: str, opened: OpenedPayment) -> Charge:
         """Query Stripe about an opened payment."""
         intent = await self._intent(opened)
         if _is_pending(intent, opened) and opened.age_s > _patience_s(intent):
@@ -141,13 +141,13 @@ class StripeGateway:
             raise NotDecided("Stripe charged a different amount than requested")
         return Charge("succeeded", intent.latest_charge.created * 1000)
 
-    async def _intent(self, opened: Opened) -> Any:
+    async def _intent(self, opened: OpenedPayment) -> Any:
         """The PaymentIntent with its charge. None: the buyer is still on the page of an open session."""
         intent_id = opened.intent_id
         if opened.session_id:
             session = await _call(self._api.checkout.sessions.retrieve_async(opened.session_id))
             if session.status == "expired":
-                return Canceled
+                return CanceledSession
             if session.payment_status == "unpaid" and session.status == "open":
                 return None
             intent_id = str(session.payment_intent)
@@ -204,7 +204,7 @@ class StripeGateway:
             await self._end(opened)
             await stripe_payments.allow_check_now(self._postgres, payment_id)
 
-    async def _end(self, opened: Opened) -> None:
+    async def _end(self, opened: OpenedPayment) -> None:
         """Make sure that a payment that has not charged never will; one that has is left alone."""
         with suppress(Refused):
             if opened.session_id:
@@ -213,13 +213,13 @@ class StripeGateway:
                 await _call(self._api.payment_intents.cancel_async(opened.intent_id))
 
 
-class Canceled:
+class CanceledSession:
     """An expired session: it has no PaymentIntent that could charge."""
 
     status = "canceled"
 
 
-def _is_pending(intent: Any, opened: Opened) -> bool:
+def _is_pending(intent: Any, opened: OpenedPayment) -> bool:
     """Whether the buyer or a bank can still decide it. In Checkout another card may follow a declined one."""
     if intent is None or intent.status == "requires_payment_method":
         return intent is None or bool(opened.session_id)

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.model import RoomId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.sql.notifications.mail_queue import Called
+from app.store.sql.notifications.mail_queue import CalledVisitor
 
 Call = tuple[str, float]  # visitor_id, claim deadline (ms)
 
@@ -19,7 +19,7 @@ async def calls(redis: RedisClient, room_id: RoomId, limit: int) -> set[Call]:
     return set(await client.zrange(RoomKeys(room_id).called, 0, limit - 1, desc=True, withscores=True))
 
 
-async def numbered(redis: RedisClient, room_id: RoomId, calls: Sequence[Call]) -> list[Called]:
+async def numbered(redis: RedisClient, room_id: RoomId, calls: Sequence[Call]) -> list[CalledVisitor]:
     """The calls with their queue numbers; without those that have ended meanwhile."""
     if not calls:
         return []
@@ -27,7 +27,7 @@ async def numbered(redis: RedisClient, room_id: RoomId, calls: Sequence[Call]) -
     visitors = [visitor_id for visitor_id, _ in calls]
     numbers = await client.hmget(RoomKeys(room_id).turns, visitors)
     return [
-        Called(room_id, visitor_id, int(number), int(claim_by_ms))
+        CalledVisitor(room_id, visitor_id, int(number), int(claim_by_ms))
         for (visitor_id, claim_by_ms), number in zip(calls, numbers, strict=True)
         if number is not None
     ]

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     code: str = ""
 
 
-class Granted(NamedTuple):
+class GrantedReservation(NamedTuple):
     """A reservation that was answered 201: its outcome says so."""
 
     reservation_id: str
@@ -34,20 +34,20 @@ class Granted(NamedTuple):
     terms: str
 
 
-class KnownHere(NamedTuple):
+class RedisReservations(NamedTuple):
     """Reservations according to Redis, and the generation of the room they were decided in."""
 
     generation: str
     epoch: int
-    granted: list[Granted]
+    granted: list[GrantedReservation]
 
 
-async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[str]) -> KnownHere:
+async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[str]) -> RedisReservations:
     """The live ones among these reservations that were granted in the last day, with their terms."""
     client: Any = redis
     generation, epoch = await client.hmget(keys.conf, "generation", "epoch")
     if not reservation_ids:
-        return KnownHere(generation or "", int(epoch or 0), [])
+        return RedisReservations(generation or "", int(epoch or 0), [])
     entries = await client.hmget(keys.holds, reservation_ids)
     today = await client.hmget(keys.outcomes, reservation_ids)
     before = await client.hmget(keys.outcomes_before, reservation_ids)
@@ -57,8 +57,10 @@ async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[
     ):
         terms = terms_granted(outcome_in(outcome)) if outcome else None
         if entry and terms:
-            found.append(Granted(name, read_entry(entry).visitor_id, outcome.partition("|")[0], terms))
-    return KnownHere(generation or "", int(epoch or 0), found)
+            found.append(
+                GrantedReservation(name, read_entry(entry).visitor_id, outcome.partition("|")[0], terms)
+            )
+    return RedisReservations(generation or "", int(epoch or 0), found)
 
 
 async def has_room(redis: RedisClient, keys: RoomKeys) -> bool:

@@ -10,7 +10,7 @@ from app.store.keys import RoomKeys
 BEGINNING = "0-0"
 
 
-class Noted(NamedTuple):
+class LogEntries(NamedTuple):
     """What a single run of a script noted."""
 
     entry_id: str
@@ -19,16 +19,16 @@ class Noted(NamedTuple):
     at_ms: int  # by the clock of Redis; if that is set back, not before the previous entry
 
 
-async def after(redis: RedisClient, keys: RoomKeys, entry_id: str, limit: int) -> list[Noted]:
+async def after(redis: RedisClient, keys: RoomKeys, entry_id: str, limit: int) -> list[LogEntries]:
     """The next entries after this one, in order."""
     client: Any = redis
     entries = await client.xrange(keys.log, min=f"({entry_id}", count=limit)
     return [_noted(at, fields) for at, fields in entries]
 
 
-def _noted(entry_id: str, fields: dict[str, str]) -> Noted:
+def _noted(entry_id: str, fields: dict[str, str]) -> LogEntries:
     at_ms = max(int(fields["t"]), int(entry_id.partition("-")[0]))
-    return Noted(entry_id, int(fields["n"]), fields["e"].split("\n"), at_ms)
+    return LogEntries(entry_id, int(fields["n"]), fields["e"].split("\n"), at_ms)
 
 
 def next_id(entry_id: str) -> str:

@@ -77,7 +77,7 @@ class TickReply(NamedTuple):
     parts: int
 
 
-class Undrawn(NamedTuple):
+class NextEntrants(NamedTuple):
     """The next entrants of a draw; `visitor_ids` empty: nobody, or not yet."""
 
     draw_next: int
@@ -199,12 +199,14 @@ async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, p
     return status_word("show_pace", reply) == "written"
 
 
-async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
+async def undrawn(
+    redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME
+) -> NextEntrants:
     """The next `limit` entrants to draw."""
     draw_next, draw_last, *visitor_ids = loaded(
         await call(redis, "undrawn", keys, limit=limit, now_ms=now_ms)
     )
-    return Undrawn(draw_next, draw_last, visitor_ids)
+    return NextEntrants(draw_next, draw_last, visitor_ids)
 
 
 async def mix(
@@ -291,6 +293,6 @@ async def raise_numbers(
 
 
 replies.check("admit", ("head", *TickReply._fields))
-replies.check("undrawn", Undrawn._fields[:2])
+replies.check("undrawn", NextEntrants._fields[:2])
 replies.check("numbers", Numbers._fields)
 replies.check("counters", Counters._fields)

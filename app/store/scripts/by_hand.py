@@ -28,7 +28,7 @@ class NotAdvanced(Exception):
         self.state = state
 
 
-class Advanced(NamedTuple):
+class AdvanceResult(NamedTuple):
     """How many were called, and why not more."""
 
     status: RoomStatus
@@ -45,7 +45,7 @@ async def advance(
     known_max: int = KNOWN_MAX,
     ttl_ms: int = DAY_MS,
     now_ms: int = REDIS_TIME,
-) -> Advanced:
+) -> AdvanceResult:
     """Call the first `count` in the queue; nobody if this id was used before. Raises NotAdvanced."""
     limits = {"known_max": known_max, "ttl_ms": ttl_ms}
     answer = await call(redis, "advance", keys, count=count, advance_id=advance_id, now_ms=now_ms, **limits)
@@ -53,7 +53,7 @@ async def advance(
     if reply[0] in _NOT_ADVANCED:
         raise NotAdvanced(*reply)
     called, limit = reply[HEAD:]
-    return Advanced(room_status(reply), called, cast(Limit, checked_word(limit, _LIMITS)))
+    return AdvanceResult(room_status(reply), called, cast(Limit, checked_word(limit, _LIMITS)))
 
 
 async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) -> bool:
@@ -63,4 +63,4 @@ async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) ->
     return status_word("forget_room", reply) == "forgotten"
 
 
-replies.check("advance", ("head", *Advanced._fields[1:]))
+replies.check("advance", ("head", *AdvanceResult._fields[1:]))

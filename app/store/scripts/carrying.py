@@ -14,7 +14,7 @@ from app.store.scripts.loader import call
 from app.store.scripts.room import NO_DRAW, loaded, status_word
 
 
-class Carried(NamedTuple):
+class CarryResult(NamedTuple):
     """The result of moving a place; `again`: the same code has given it to them before."""
 
     word: str
@@ -33,7 +33,7 @@ async def carry(
     replace: bool = False,
     ttl_ms: int = CARRY_TTL_S * 1000,
     now_ms: int = REDIS_TIME,
-) -> Carried:
+) -> CarryResult:
     """Move a visitor's place to another visitor, or report why that is refused."""
     answer = await call(
         redis,
@@ -48,7 +48,7 @@ async def carry(
         now_ms=now_ms,
     )
     _, number, given_up = loaded(answer)
-    return Carried(status_word("carry", answer), number, given_up)
+    return CarryResult(status_word("carry", answer), number, given_up)
 
 
-replies.check("carry", Carried._fields)
+replies.check("carry", CarryResult._fields)

@@ -31,7 +31,7 @@ class WeighRecord(NamedTuple):
     identity: Shown = "shown"  # also if nothing is required
 
 
-class Weighed(NamedTuple):
+class NewcomerVerdict(NamedTuple):
     """How a newcomer may join: `anybody`, without conditions; `suspect`, with the suffix of their id; `over`,
     after so many ms; `work`, with a proof of this cost; `captcha` or `identity`, after solving one or
     identifying themselves."""
@@ -42,12 +42,13 @@ class Weighed(NamedTuple):
 
 async def weigh(
     redis: RedisClient, keys: RoomKeys, records: Sequence[WeighRecord], *, now_ms: int = REDIS_TIME
-) -> list[Weighed]:
+) -> list[NewcomerVerdict]:
     """How each of these may join, in order."""
     reply = loaded(await call(redis, "weigh", keys, chain.from_iterable(records), now_ms=now_ms))
     return [
-        Weighed(checked_word(word, _WORDS), said) for word, said in zip(reply[1::2], reply[2::2], strict=True)
+        NewcomerVerdict(checked_word(word, _WORDS), said)
+        for word, said in zip(reply[1::2], reply[2::2], strict=True)
     ]
 
 
-replies.check("weigh", Weighed._fields, part="EACH")
+replies.check("weigh", NewcomerVerdict._fields, part="EACH")

@@ -34,7 +34,7 @@ class Rounds(NamedTuple):
     gathered_to: int  # everybody up to this number is in the queue
 
 
-class Turned(NamedTuple):
+class PartContents(NamedTuple):
     """The contents of a part; `arrivals`: visitors and their numbers, lowest first."""
 
     complete: int  # everybody up to this number was read, and no more of these will be given out
@@ -62,7 +62,7 @@ class Arrival(NamedTuple):
     number: int
 
 
-class Arrived(NamedTuple):
+class ArrivalReply(NamedTuple):
     """A part's answers to a batch."""
 
     epoch: int
@@ -132,7 +132,7 @@ async def turn_part(
     parts: int,
     after: int,
     limit: int,
-) -> Turned:
+) -> PartContents:
     """Give a part its numbers for a round, and read who has joined it. Raises PartLost."""
     of_round = {"epoch": epoch, "number": number, "base": base, "size": size}
     reply = await call(
@@ -141,7 +141,7 @@ async def turn_part(
     if reply[0] == "lost":
         raise PartLost
     complete, used, used_before, *pairs = reply
-    return Turned(complete, used, used_before, [(it, int(number)) for it, number in _pairs(pairs)])
+    return PartContents(complete, used, used_before, [(it, int(number)) for it, number in _pairs(pairs)])
 
 
 async def arrive(
@@ -153,7 +153,7 @@ async def arrive(
     burst: int,
     parts: int,
     now_ms: int = REDIS_TIME,
-) -> Arrived:
+) -> ArrivalReply:
     """Give each visitor a number of the part's round. Throttled by address. Raises NotLoaded."""
     flat: Iterator[str | int] = chain.from_iterable(records)
     reply = await call(redis, "arrive", keys, flat, rate=rate, burst=burst, parts=parts, now_ms=now_ms)
@@ -161,7 +161,7 @@ async def arrive(
         raise NotLoaded
     epoch, number, *pairs = reply
     arrivals = [Arrival(cast(Word, checked_word(word, _WORDS)), it) for word, it in _pairs(pairs)]
-    return Arrived(epoch, number, arrivals)
+    return ArrivalReply(epoch, number, arrivals)
 
 
 async def forget_part(redis: RedisClient, keys: RoomKeys, *, generation: str) -> None:
@@ -174,5 +174,5 @@ def _pairs(flat: Sequence[str | int]) -> list[tuple[str, int]]:
 
 
 replies.check("rounds", Rounds._fields)
-replies.check("turn_part", Turned._fields[:3])
-replies.check("arrive", Arrived._fields[:2])
+replies.check("turn_part", PartContents._fields[:3])
+replies.check("arrive", ArrivalReply._fields[:2])

@@ -58,7 +58,7 @@ class AskRecord(NamedTuple):
     quantity: int = 0  # wanted at once from now on; 0, and always for `claim`: not specified
 
 
-class Refused(NamedTuple):
+class RefusedRecord(NamedTuple):
     """A refused record; `word` says why."""
 
     word: str
@@ -69,7 +69,7 @@ class Answers(NamedTuple):
     """One reply: the room after the batch, and the answer for each record in order."""
 
     status: RoomStatus
-    places: list[Place | Refused]
+    places: list[Place | RefusedRecord]
 
 
 def checked_word(word: str, words: Collection[str]) -> str:
@@ -165,9 +165,9 @@ def _why(word: str) -> Slower:
 
 def _answer(
     visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int, quantity: int
-) -> Place | Refused:
+) -> Place | RefusedRecord:
     if word not in _STATES:
-        return Refused(checked_word(word, _REFUSALS), number)
+        return RefusedRecord(checked_word(word, _REFUSALS), number)
     return Place(
         visitor_id=visitor_id,
         state=word,

@@ -67,7 +67,7 @@ class Limits(NamedTuple):
 NO_LIMITS = Limits()
 
 
-class Submitted(NamedTuple):
+class SubmitReply(NamedTuple):
     """The answer to a submission; `detail`: the outcome (known), the ticket type, or the seats.
 
     For not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it; for limited visitor:MS or
@@ -90,7 +90,7 @@ class Request(NamedTuple):
 class Decision(NamedTuple):
     """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome.
 
-    seat_taken, companion_alone: the seats; not_on_sale, code_refused: as in `Submitted`.
+    seat_taken, companion_alone: the seats; not_on_sale, code_refused: as in `SubmitReply`.
     """
 
     word: str
@@ -125,7 +125,7 @@ async def submit(
     limits: Limits = NO_LIMITS,
     as_one: bool = True,
     now_ms: int = REDIS_TIME,
-) -> list[Submitted]:
+) -> list[SubmitReply]:
     """Submit requests; returns the answers in order.
 
     Granted ones go to workers in a single entry, or separately if not `as_one`, for workers of release 0.2.0.
@@ -145,7 +145,7 @@ async def submit(
     if len(reply) == 1:
         reply = [checked_word(reply[0], ROOM_WORDS), ""] * len(submissions)
     return [
-        Submitted(checked_word(word, SUBMIT_WORDS), detail)
+        SubmitReply(checked_word(word, SUBMIT_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -157,13 +157,13 @@ async def count_changes(
     *,
     limits: Limits,
     now_ms: int = REDIS_TIME,
-) -> list[Submitted]:
+) -> list[SubmitReply]:
     """For each of these changes, in order, return whether it is allowed or limited."""
     reply = await call(
         redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
     )
     return [
-        Submitted(checked_word(word, CHANGE_WORDS), detail)
+        SubmitReply(checked_word(word, CHANGE_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -238,7 +238,7 @@ def ready(reply: Any) -> Any:
     return reply
 
 
-replies.check("submit", Submitted._fields, part="EACH")
-replies.check("count_changes", Submitted._fields, part="EACH")
+replies.check("submit", SubmitReply._fields, part="EACH")
+replies.check("count_changes", SubmitReply._fields, part="EACH")
 replies.check("decide_again", Decisions._fields[:2])
 replies.check("decide_again", Decision._fields, part="EACH")

@@ -10,7 +10,7 @@ from app.core.errors import CaptchaNeeded
 from app.core.formats import VISIBLE
 from app.core.model import RoomId
 from app.core.tokens.claims import PlaceClaims
-from app.core.tokens.proof_of_work import Solved
+from app.core.tokens.proof_of_work import ValidProof
 from app.core.waiting_room.captcha import RESPONSE_MAX, Captcha, Widget
 from app.store.away import stores_answer
 from app.web.http.routes import Request
@@ -19,7 +19,7 @@ CaptchaResponse = Annotated[str, Meta(min_length=1, max_length=RESPONSE_MAX, pat
 
 
 async def captcha_of(
-    request: Request, response: str | None, claims: PlaceClaims | None, solved: Solved | None
+    request: Request, response: str | None, claims: PlaceClaims | None, solved: ValidProof | None
 ) -> Captcha:
     """Whether they solved it. The provider is only asked if that decides something: a response can be used
     once, so if a required proof of work is missing it is kept for the next join."""

@@ -36,7 +36,7 @@ from app.core.model import EventId, Reservation, ReservationId
 from app.core.tokens.claims import BookingClaims
 from app.reservations import operations
 from app.reservations.operations import ENDED
-from app.reservations.reserved import Reserved
+from app.reservations.reserved import ReserveResult
 from app.web.api.reserve_body import ReserveBody
 from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import ReservationDocument, reservation_document
@@ -124,7 +124,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     return _reserved_response(reserved)
 
 
-def _reserved_response(reserved: Reserved) -> Response:
+def _reserved_response(reserved: ReserveResult) -> Response:
     headers = [(b"location", f"/v1/reservations/{reserved.reservation_id}".encode()), NO_STORE]
     if reserved.replayed:
         headers.append(REPLAYED)

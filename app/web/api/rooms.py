@@ -41,7 +41,7 @@ from app.core.tokens.claims import BookingClaims, PlaceClaims
 from app.core.tokens.place_tokens import new_visitor_id
 from app.core.waiting_room.members import Proof
 from app.waiting_room import queue
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.web.api.captcha import CaptchaResponse, captcha_of, with_widget
 from app.web.api.mailbox import keep_mailbox
 from app.web.api.member_login import member_of
@@ -162,7 +162,7 @@ async def join(request: Request, body: JoinBody) -> Response:
         claims = await member_of(request, body.proof or "", body.invite, claims)
     network = network_of(request, room_id)
     solved = app.places.work.read(body.proof_of_work, room_id, network) if body.proof_of_work else None
-    joining = Joining(
+    joining = Joiner(
         visitor_id=claims.visitor_id if claims else new_visitor_id(network),
         claims=claims,
         network=network,

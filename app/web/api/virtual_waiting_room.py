@@ -40,7 +40,7 @@ from app.core.tokens.place_tokens import REQUEST_ID_MAX, new_visitor_id
 from app.store.away import stores_answer
 from app.waiting_room import emptying, queue
 from app.waiting_room.advance import COUNT_MAX, advance
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.web.documents.virtual_waiting_room import (
     Assigned,
     Done,
@@ -109,7 +109,7 @@ async def assign_queue_num(request: Request, body: OfEvent) -> Response:
     """Join the queue, as in AWS's Virtual Waiting Room."""
     room_id = _room(request, body)
     network = network_of(request, room_id)
-    joining = Joining(new_visitor_id(network), network=network, slower=True)
+    joining = Joiner(new_visitor_id(network), network=network, slower=True)
     place, _ = await queue.join(request.app.queues, room_id, joining)
     request_id = request.app.places.request_id(room_id, place.visitor_id, int(time.time()))
     return json_response(200, Assigned(request_id), [NO_STORE])

@@ -10,7 +10,7 @@ import msgspec
 from app.core.clock import from_ms
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
 from app.core.reservations.terms import HoldTerms, Policy
-from app.reservations.reserved import Reserved
+from app.reservations.reserved import ReserveResult
 from app.web.documents.sale import reservation_document
 
 _encode = msgspec.json.Encoder().encode
@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 _ID, _VISITOR, _CREATED_MS, _EXPIRES_MS = "@reservation", "@visitor", 1, 2
 
 
-def reserved_document(reserved: Reserved, terms: HoldTerms) -> bytes:
+def reserved_document(reserved: ReserveResult, terms: HoldTerms) -> bytes:
     """Encode the same JSON as `reservation_document`."""
     if "@" in terms.items:  # seats, which differ per order
         assert reserved.reservation is not None
@@ -48,7 +48,7 @@ def _frame(
     """The JSON before the first placeholder, between each two, and after the last."""
     of = ReservationId(_ID), event_id, RoomId(""), VisitorId(_VISITOR), False
     terms = HoldTerms(amount, currency, _CREATED_MS, _EXPIRES_MS, items)
-    reservation = Reserved(*of, terms, Policy(extend_s, dict(rates))).reservation
+    reservation = ReserveResult(*of, terms, Policy(extend_s, dict(rates))).reservation
     assert reservation is not None
     first, rest = _apart(_encode(reservation_document(reservation)), _ID.encode())
     second, rest = _apart(rest, _VISITOR.encode())

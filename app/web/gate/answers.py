@@ -15,7 +15,7 @@ from app.web.gate.gate_request import (
     UNAUTHORISED,
     GateRequest,
 )
-from app.web.gate.passes import Presented, pass_cookie
+from app.web.gate.passes import Sender, pass_cookie
 from app.web.http.cache_control import NO_STORE
 from app.web.http.dispatch import refuse
 from app.web.http.routes import Request, Response
@@ -52,7 +52,7 @@ def redirect(address: str, gated: GateRequest, *headers: tuple[bytes, bytes]) ->
     return Response(gated.deny, b"", sent, b"text/plain; charset=utf-8")
 
 
-def to_queue_page(request: Request, gated: GateRequest, presented: Presented, outcome: str) -> Response:
+def to_queue_page(request: Request, gated: GateRequest, presented: Sender, outcome: str) -> Response:
     """Redirect pages to the queue page, which leads back here; anything else gets its address."""
     request.app.gate_rooms.count(gated.room_id, outcome, presented.why)
     address = f"{request.origin()}/rooms/{gated.room_id}"

@@ -30,7 +30,7 @@ WAIT_S = 2.0  # for both queries
 NAMES_MAX = 3  # host names checked per address
 
 
-class _Remembered(NamedTuple):
+class _CachedName(NamedTuple):
     until_s: float
     proved: bool
 
@@ -41,7 +41,7 @@ class Crawlers:
     def __init__(self, servers: Sequence[str] = ()) -> None:
         self._servers = servers
         self._resolver: Resolver | None = None
-        self._kept: dict[tuple[str, str], _Remembered] = {}  # by crawler and address
+        self._kept: dict[tuple[str, str], _CachedName] = {}  # by crawler and address
         self._look_ups = SingleFlight[tuple[str, str], bool]()
         self._asked: set[tuple[str, str]] = set()
 
@@ -81,7 +81,7 @@ class Crawlers:
         if len(self._kept) >= KEPT_MAX:
             self._kept = dict(list(self._kept.items())[KEPT_MAX // 16 :])
         self._kept.pop((crawler.name, address), None)
-        self._kept[crawler.name, address] = _Remembered(time.monotonic() + keep_s, proved)
+        self._kept[crawler.name, address] = _CachedName(time.monotonic() + keep_s, proved)
         return proved
 
     async def _is_of(self, crawler: Crawler, address: str) -> bool:

@@ -29,7 +29,7 @@ from app.core.tokens.claims import PassClaims, session_id, session_of
 from app.core.tokens.handover import Ticket
 from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from app.web.gate.addresses import ADDRESS_HEADERS, host_of
 from app.web.gate.answers import bypass, let_through, redirect, to_queue_page, with_pass
 from app.web.gate.gate_request import (
@@ -40,7 +40,7 @@ from app.web.gate.gate_request import (
     is_foreign,
     may_carry_ticket,
 )
-from app.web.gate.passes import Presented, generation_of, presented_by
+from app.web.gate.passes import Sender, generation_of, presented_by
 from app.web.http.credentials import network_of
 from app.web.http.routes import App, Request, Response, empty, endpoint
 
@@ -104,7 +104,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
     return await _newcomer(request, gated, presented)
 
 
-async def _newcomer(request: Request, gated: GateRequest, presented: Presented) -> Response:
+async def _newcomer(request: Request, gated: GateRequest, presented: Sender) -> Response:
     """Let them in at once if there is no queue, else send them to the queue page."""
     fails_open = gated.settings.gate_fail == "open"
     try:
@@ -122,7 +122,7 @@ async def _newcomer(request: Request, gated: GateRequest, presented: Presented) 
     return let_through(await _claims_of(request, gated, place), request, gated)
 
 
-async def _inside(request: Request, gated: GateRequest, presented: Presented) -> Response | None:
+async def _inside(request: Request, gated: GateRequest, presented: Sender) -> Response | None:
     """Let a visitor inside through, with a new pass if the session renews; None: the session is over."""
     claims = presented.claims
     if gated.settings.session_renews and presented.is_past_half(gated.now_s):
@@ -137,7 +137,7 @@ async def _inside(request: Request, gated: GateRequest, presented: Presented) ->
     return empty()
 
 
-async def _renewed(request: Request, gated: GateRequest, presented: Presented) -> PassClaims | None:
+async def _renewed(request: Request, gated: GateRequest, presented: Sender) -> PassClaims | None:
     """The pass of a renewed session; None if it is over. Without Redis the signature suffices."""
     claims, app = presented.claims, request.app
     try:
@@ -160,14 +160,14 @@ async def _renewed(request: Request, gated: GateRequest, presented: Presented) -
     return msgspec.structs.replace(claims, iat=gated.now_s, exp=exp)
 
 
-async def _entered(request: Request, gated: GateRequest, presented: Presented) -> Place | None:
+async def _entered(request: Request, gated: GateRequest, presented: Sender) -> Place | None:
     """Their session, possibly a new one; None: they have to queue. Raises StoreUnavailable and the like."""
     app = request.app
     anew = gated.settings.gate_mode == "auto"
     if not anew and presented.visitor_id is None:
         return None
     network = network_of(request, gated.room_id)
-    entering = Entering(presented.visitor_id or new_visitor_id(network), network, anew)
+    entering = GateVisitor(presented.visitor_id or new_visitor_id(network), network, anew)
     return await _answered(app, lambda: gatekeeping.enter(app.gate, gated.room_id, entering))
 
 

@@ -27,7 +27,7 @@ PASS_COOKIE = "fairgate_pass_"  # + room_id, on the shop's host
 OVER = "The session has ended."
 
 
-class Presented(msgspec.Struct, frozen=True):
+class Sender(msgspec.Struct, frozen=True):
     """The sender of a request, as far as its credentials show."""
 
     refusal: Refusal | None = None  # what is wrong with the credentials
@@ -65,11 +65,11 @@ def signing_algorithm(app: App, room_id: RoomId) -> SigningAlgorithm:
     return room.settings.signing_algorithm if room else "EdDSA"
 
 
-async def presented_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:
+async def presented_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Sender:
     """Read the credentials of the request: a pass first, else a booking token from header or cookie."""
     if not request.app.ended_sessions.is_loaded(room_id):
         await request.app.ended_sessions.load(room_id)
-    presented = Presented()
+    presented = Sender()
     if token := cookie_of(request, PASS_COOKIE + room_id):
         presented = await _by_pass(request, room_id, settings, token)
     if presented.inside is None and (token := _bearer(request)):
@@ -80,26 +80,26 @@ async def presented_by(request: Request, room_id: RoomId, settings: RoomSettings
     return await _by_booking(request, room_id, booking, presented) if booking else presented
 
 
-async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Presented:
+async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Sender:
     try:
         claims = await request.app.keyring.read_pass(token)
     except CredentialInvalid as refusal:
-        return Presented(refusal)
+        return Sender(refusal)
     if claims.room_id != room_id:
-        return Presented(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
+        return Sender(CredentialInvalid(f"This pass is for the room {claims.room_id}."))
     if settings.pass_ip_bound and claims.net != request.app.handover.net(request.client):
-        return Presented(
+        return Sender(
             CredentialInvalid("This pass was issued to another network.")
         )  # nor does it identify them
     if not await _is_of_room(request, claims):
-        return Presented(CredentialInvalid("This pass is for a deleted room of that name."))
+        return Sender(CredentialInvalid("This pass is for a deleted room of that name."))
     session = session_of(claims.sid)
     ended = request.app.ended_sessions.of(room_id, claims.visitor_id)
     if session is None or (ended is not None and session[1] <= ended.number):
-        return Presented(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+        return Sender(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
     if claims.exp <= time.time():
-        return Presented(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
-    return Presented(None, claims, claims.visitor_id)
+        return Sender(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
+    return Sender(None, claims, claims.visitor_id)
 
 
 def _bearer(request: Request) -> str:
@@ -108,17 +108,15 @@ def _bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
+async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Sender) -> Sender:
     """Read a booking token sent by an app; tokens that are not ours are ignored."""
     if token.startswith(PLACE_PREFIX):
-        return Presented(
-            CredentialInvalid("This is a place token; a booking token is needed here."), final=True
-        )
+        return Sender(CredentialInvalid("This is a place token; a booking token is needed here."), final=True)
     presented = await _by_booking(request, room_id, token, before)
     return msgspec.structs.replace(presented, final=isinstance(presented.refusal, WrongRoom))
 
 
-async def _by_booking(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
+async def _by_booking(request: Request, room_id: RoomId, token: str, before: Sender) -> Sender:
     try:
         claims = await request.app.keyring.read(token)
     except (CredentialInvalid, BookingTokenExpired) as refusal:
@@ -128,13 +126,13 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Pre
     if not isinstance(claims, BookingClaims):
         return before
     if claims.room_id != room_id:
-        return Presented(WrongRoom(f"This booking token is for the room {claims.room_id}."))
+        return Sender(WrongRoom(f"This booking token is for the room {claims.room_id}."))
     if not await _is_of_room(request, claims):
-        return Presented(CredentialInvalid("This booking token is for a deleted room of that name."))
+        return Sender(CredentialInvalid("This booking token is for a deleted room of that name."))
     ended = request.app.ended_sessions.of(room_id, claims.visitor_id)
     if ended is not None and claims.iat * 1000 <= ended.ended_ms:
-        return Presented(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
-    return Presented(None, claims, claims.visitor_id)
+        return Sender(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
+    return Sender(None, claims, claims.visitor_id)
 
 
 async def generation_of(request: Request, room_id: RoomId) -> str | None:

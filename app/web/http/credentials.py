@@ -128,7 +128,7 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 
 
 def network_of(request: Request, room_id: RoomId) -> str:
-    """The requester's network in a room, for `Joining`; "" without throttles."""
+    """The requester's network in a room, for `Joiner`; "" without throttles."""
     app = request.app
     if not app.settings.rate_limits:
         return ""

@@ -23,7 +23,7 @@ from app.web.http.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http.hot_body import BROKEN_OFF, has_body, read_body
 from app.web.http.in_flight import InFlight
 from app.web.http.known_paths import KnownPaths, is_metrics, may_know_path
-from app.web.http.newcomer_pages import Answered, NewcomerPages
+from app.web.http.newcomer_pages import NewcomerPages, ResponseCollector
 from app.web.http.request_spans import begin_span, serve_traced
 from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Events, Request, Response, param_names
 from app.web.http.streaming import ReaderGone, Receive, Send, broke_off, feed_stream, send_stream, send_within
@@ -196,7 +196,7 @@ class HotLane:
         app: App = self._quart.extensions["fairgate"]
         origins, secure = app.settings.cors_origins, request_of(app, scope, {}).is_secure()
         started, began, record = False, time.perf_counter(), scope.get("fairgate.record") or Record()
-        answered = Answered(self._newcomer_pages, page, record) if page else None
+        answered = ResponseCollector(self._newcomer_pages, page, record) if page else None
 
         async def marked(message: MutableMapping[str, Any]) -> None:
             nonlocal started

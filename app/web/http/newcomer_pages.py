@@ -73,7 +73,7 @@ class NewcomerPages:
         self._kept[_key(request)] = NewcomerPage(document, response)
 
 
-class Answered:
+class ResponseCollector:
     """Collects Quart's response for one queue page; cached if it is complete and the same for all
     newcomers."""
 

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 
 from app.accounts.passwords import Passwords
 from app.accounts.signing_keys import Keyring
-from app.catalogue.hidden import Hidden
+from app.catalogue.hidden import HiddenRooms
 from app.core.accounts.fans import FanSigner
 from app.core.accounts.scopes import Scope
 from app.core.errors import Refusal
@@ -82,7 +82,7 @@ class App:
     sites: Sites
     connectors: Connectors
     member_logins: MemberLogins
-    hidden: Hidden
+    hidden: HiddenRooms
     feeds: Feeds
     alert_board: AlertBoard
     throttles: Throttles

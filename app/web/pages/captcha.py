@@ -6,16 +6,16 @@ from quart import Response
 
 from app.core.waiting_room.captcha import PROVIDERS, extended
 from app.web.http.routes import Request
-from app.web.pages.queue_document import Standing
+from app.web.pages.queue_document import QueueView
 from app.web.pages.render import CONTENT_SECURITY_POLICY, FRAMED
 
 POLICY = "Content-Security-Policy"
 
 
-def script_for(request: Request, standing: Standing) -> str:
+def script_for(request: Request, view: QueueView) -> str:
     """The address of the provider's script; "" if nothing has to be solved."""
     provider = PROVIDERS.get(request.app.settings.captcha)
-    is_needed = standing.room.settings.captcha and standing.place is None and not standing.member
+    is_needed = view.room.settings.captcha and view.place is None and not view.member
     return provider.script if provider and is_needed else ""
 
 

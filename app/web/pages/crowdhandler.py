@@ -19,7 +19,7 @@ from app.core.errors import MalformedJson, NotFound, Restoring, StoreUnavailable
 from app.core.model import Place, Room, RoomId, VisitorId
 from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from app.web.gate.addresses import allowed
 from app.web.http.cache_control import NO_STORE
 from app.web.http.client_ip import is_trusted_proxy, throttle_key
@@ -136,7 +136,7 @@ def _marked(return_to: str, token: str) -> str:
 async def _answer(request: Request, room: Room, visitor_id: VisitorId, network: str) -> Response:
     promoted = room.settings.gate_mode == "off"
     if not promoted:
-        entering = Entering(visitor_id, network, anew=room.settings.gate_mode == "auto")
+        entering = GateVisitor(visitor_id, network, anew=room.settings.gate_mode == "auto")
         try:
             promoted = await sessions.enter(request.app.gate, room.room_id, entering) is not None
         except (StoreUnavailable, Restoring):

@@ -26,7 +26,7 @@ from app.core.errors import (
 )
 from app.core.model import RoomId
 from app.waiting_room import queue
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.web.api.rooms import booking_token
 from app.web.http.cookies import booking_cookie, left_cookies
 from app.web.http.credentials import network_of
@@ -54,7 +54,7 @@ async def join(request: Request) -> Response:
     if claims is None:
         return ask_for_cookie(request)
     returns = (await read_form()).get("returns") == "1"
-    joining = Joining(claims.visitor_id, claims, network_of(request, room_id), returns=returns, slower=True)
+    joining = Joiner(claims.visitor_id, claims, network_of(request, room_id), returns=returns, slower=True)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, *ASKED):

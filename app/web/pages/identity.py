@@ -19,28 +19,28 @@ from app.web.pages.fan_account import verified_fan
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.forms import ask_for_cookie
 from app.web.pages.mail import MAILBOX_COOKIE, remember_mailbox
-from app.web.pages.queue_document import OVER, Standing
+from app.web.pages.queue_document import OVER, QueueView
 from app.web.pages.visitors import visitor_of
 
 AGAIN = tuple(it for it in OVER if it != "removed")  # ended places after which somebody can join again
 
 
-async def identity_of(request: Request, standing: Standing) -> IdentityView | None:
+async def identity_of(request: Request, view: QueueView) -> IdentityView | None:
     """How this visitor has to identify themselves before they join; None if not at all.
 
     Only visitors with the mailbox cookie are looked up.
     """
-    its, place = standing.room.settings, standing.place
-    if its.identity == "none" or standing.member or standing.kept_out:
+    its, place = view.room.settings, view.place
+    if its.identity == "none" or view.member or view.kept_out:
         return None
     if place is not None and place.state not in AGAIN:
         return None
-    room_id = standing.room.room_id
+    room_id = view.room.room_id
     claims, hint = visitor_of(request, room_id), cookies(request, MAILBOX_COOKIE + room_id).get("")
     identified = False
     if claims is not None and hint:
         try:
-            identified = await identities.is_identified(request.app.queues, standing.room, claims.visitor_id)
+            identified = await identities.is_identified(request.app.queues, view.room, claims.visitor_id)
         except StoreUnavailable:
             return None
     problem = dict(parse_qsl(request.query.decode("latin-1"))).get("passkey", "")

@@ -18,9 +18,9 @@ from app.core.errors import (
 from app.core.model import Place, Room, RoomId, RoomStatus
 from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from app.waiting_room import queue
-from app.waiting_room.joining import Joining
+from app.waiting_room.joining import Joiner
 from app.web.api.rooms import booking_token
 from app.web.documents.json_queue import json_queue
 from app.web.documents.waiting_room import place_claims, place_document
@@ -64,12 +64,12 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
     claims, network = visitor_of(request, room_id), network_of(request, room_id)
     visitor_id = claims.visitor_id if claims else new_visitor_id(network)
     if not goal_of(room).startswith("/"):  # same as at the shop's gate
-        entering = Entering(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
+        entering = GateVisitor(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
         place = await sessions.enter(request.app.gate, room_id, entering)
         if place is not None:
             return place, (await queue.status(queues, room_id))[1]
     try:
-        place, status = await queue.join(queues, room_id, Joining(visitor_id, claims, network, slower=True))
+        place, status = await queue.join(queues, room_id, Joiner(visitor_id, claims, network, slower=True))
     except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, *ASKED):
         return None
     if place.state == "called":

@@ -25,7 +25,7 @@ from app.core.gate.knownuser import (
 from app.core.model import Place, Room, RoomId, VisitorId
 from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import knownuser, sessions
-from app.gate.sessions import Entering
+from app.gate.sessions import GateVisitor
 from app.web.gate.addresses import allowed
 from app.web.http.cookies import newcomer_cookie
 from app.web.http.credentials import network_of
@@ -58,7 +58,7 @@ async def enter(request: Request) -> Response:
     named = await _named(request, connector, params.get("enqueuetoken", ""), visitor_id)
     anew = room.settings.gate_mode == "auto"
     network = network_of(request, room.room_id)
-    entering = Entering(named or visitor_id or new_visitor_id(network), network, anew)
+    entering = GateVisitor(named or visitor_id or new_visitor_id(network), network, anew)
     place: Place | None = None
     if anew or claims:
         try:

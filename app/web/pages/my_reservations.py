@@ -16,7 +16,7 @@ from app.web.http.credentials import Requester, requester
 from app.web.http.routes import Request
 from app.web.pages.booking import owned
 from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
-from app.web.pages.queue_document import Standing
+from app.web.pages.queue_document import QueueView
 from app.web.pages.render import respond
 from app.web.pages.visitors import NOT_A_CREDENTIAL
 
@@ -44,9 +44,9 @@ async def mine(request: Request) -> Response:
     return respond("mine.html", document)
 
 
-async def tickets_of(request: Request, standing: Standing) -> int:
+async def tickets_of(request: Request, queue_view: QueueView) -> int:
     """How many tickets a visitor whose session ended has bought; 0 also while PostgreSQL is unavailable."""
-    place, event = standing.place, standing.event
+    place, event = queue_view.place, queue_view.event
     if place is None or place.state != "done" or event is None:
         return 0
     try:

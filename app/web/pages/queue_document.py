@@ -74,7 +74,7 @@ def still_s_of(still_ms: int, now_ms: int, notice: str) -> int:
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueueView:
     """One visitor and a room; `place_document` and `status_document` are what the API would return."""
 
     room: Room
@@ -183,19 +183,19 @@ def position_of(status: RoomStatus, place: Place | None) -> int:
     return bound if place.ahead is None else place.ahead + 1
 
 
-def room_page(standing: Standing) -> RoomPage:
+def room_page(view: QueueView) -> RoomPage:
     """Build the queue page for one visitor."""
-    room, status, place = standing.room, standing.status, standing.place
-    panel = panel_of(status.state, place.state if place else None, standing.kept_out)
+    room, status, place = view.room, view.status, view.place
+    panel = panel_of(status.state, place.state if place else None, view.kept_out)
     notice = _notice_of(status, place, panel)
     # While the queue is paused or sold out nobody is called, so there is nothing to estimate from.
-    estimate = standing.place_document.wait_s if standing.place_document and not notice else None
-    still_s = still_s_of(to_ms(standing.status_document.still_since), status.now_ms, notice)
+    estimate = view.place_document.wait_s if view.place_document and not notice else None
+    still_s = still_s_of(to_ms(view.status_document.still_since), status.now_ms, notice)
     page = RoomPage(
         room_id=room.room_id,
-        name=standing.event.name if standing.event else room.settings.name,
+        name=view.event.name if view.event else room.settings.name,
         title=room.settings.name,
-        event=standing.event,
+        event=view.event,
         message=room.settings.message,
         panel=panel,
         notice=notice,
@@ -210,19 +210,19 @@ def room_page(standing: Standing) -> RoomPage:
         serving_position=status.serving_position,
         waiting=status.waiting,
         wait_s=(estimate.p50, estimate.p90) if estimate else None,
-        lottery=standing.status_document.draw,
+        lottery=view.status_document.draw,
         joinable=status.state not in ("sold_out", "closed"),
-        cookies_needed=standing.cookies_needed,
+        cookies_needed=view.cookies_needed,
         queueing=panel in QUEUEING,
         available=status.available,
-        go_on=go_on_path(room, standing.return_to),
-        elsewhere=not goal_of(room, standing.return_to).startswith("/"),
-        query=return_query(standing.return_to),
-        start_json=_start(standing),
+        go_on=go_on_path(room, view.return_to),
+        elsewhere=not goal_of(room, view.return_to).startswith("/"),
+        query=return_query(view.return_to),
+        start_json=_start(view),
     )
-    page = _with_place(page, status, place, standing.began) if place else page
-    page = _with_lane(_with_work(page, standing), standing.status_document, standing.lane)
-    return replace(page, refresh_s=_refresh_s(page, standing), still_s=still_s)
+    page = _with_place(page, status, place, view.began) if place else page
+    page = _with_lane(_with_work(page, view), view.status_document, view.lane)
+    return replace(page, refresh_s=_refresh_s(page, view), still_s=still_s)
 
 
 def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
@@ -231,8 +231,8 @@ def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
     return notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
 
 
-def _with_work(page: RoomPage, standing: Standing) -> RoomPage:
-    its, needed = standing.room.settings, not standing.member
+def _with_work(page: RoomPage, view: QueueView) -> RoomPage:
+    its, needed = view.room.settings, not view.member
     return replace(page, work=its.proof_of_work and needed, suspects_lane=its.suspects_lane)
 
 
@@ -263,7 +263,7 @@ def _progress(position: int, began: int) -> int:
     return round(1000 * (began - position) / began) if began > 1 and position <= began else 0
 
 
-def _refresh_s(page: RoomPage, standing: Standing) -> int:
+def _refresh_s(page: RoomPage, view: QueueView) -> int:
     """When a page without JavaScript reloads; 0: nothing will change by itself."""
     if page.panel in OVER:
         return 0
@@ -275,25 +275,25 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
         due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
     elif page.panel == "returns" or page.notice in ("held", "fewer"):
         due_s = page.claim_window_s // 2  # leaves time to fill in the form
-    elif page.panel == "waiting" and standing.place_document:
+    elif page.panel == "waiting" and view.place_document:
         # Without JavaScript nothing else announces a turn, so those near the front reload often.
-        due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
+        due_s = min(view.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
 
 
-def _start(standing: Standing) -> str:
+def _start(view: QueueView) -> str:
     """The script's initial state: the two documents it would otherwise have to fetch."""
-    place = standing.place_document
+    place = view.place_document
     if place is not None:
         place = msgspec.structs.replace(place, place_token="")  # stays in the HttpOnly cookie
     return msgspec.json.encode(
         {
-            "room_id": standing.room.room_id,
-            "go_on": go_on_path(standing.room, standing.return_to),
-            "now_ms": standing.status.now_ms,
-            "began": standing.began,
-            "member": standing.member,
-            "status": standing.status_document,
+            "room_id": view.room.room_id,
+            "go_on": go_on_path(view.room, view.return_to),
+            "now_ms": view.status.now_ms,
+            "began": view.began,
+            "member": view.member,
+            "status": view.status_document,
             "place": place,
         }
     ).decode()

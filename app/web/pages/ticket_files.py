@@ -22,7 +22,7 @@ from app.web.pages.render import requested_language
 from app.web.pages.theme import look_for
 
 
-class Sold(NamedTuple):
+class SoldTickets(NamedTuple):
     """The tickets of a reservation that its owner still has."""
 
     order: Reservation
@@ -68,7 +68,7 @@ def file_response(content: bytes, media_type: str, name: str) -> Response:
     return response
 
 
-async def _sold(request: Request) -> Sold:
+async def _sold(request: Request) -> SoldTickets:
     """Find the tickets in the address, if this browser may see them. Raises ReservationNotFound."""
     reservation = await owned(request)
     own = [ticket for ticket in sorted(reservation.tickets, key=in_order) if ticket["code"]]
@@ -86,4 +86,4 @@ async def _sold(request: Request) -> Sold:
         )
         for each in own
     ]
-    return Sold(reservation, language, show, tickets)
+    return SoldTickets(reservation, language, show, tickets)

@@ -49,7 +49,7 @@ from app.web.pages.event_heads import EVENT_HEADS, EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
 from app.web.pages.theme import LOOK_CSS, look_css, look_of, theme_file
-from app.web.pages.visitors import remember_progress_start, set_newcomer, set_place, standing_of
+from app.web.pages.visitors import read_queue_view, remember_progress_start, set_newcomer, set_place
 
 
 async def sales(request: Request) -> Response:
@@ -70,30 +70,30 @@ async def room(request: Request) -> Response:
     """Show the queue page."""
     if asks_for_json(request):
         return await json_queue.queue_in_json(request)
-    standing = await standing_of(request, RoomId(request.params["room_id"]))
-    if standing.status_document.stale is True:
+    queue_view = await read_queue_view(request, RoomId(request.params["room_id"]))
+    if queue_view.status_document.stale is True:
         raise StoreUnavailable("The queue cannot be read right now.", 5)
     event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
-    standing = replace(standing, event=await event_heads.of_room(request.app.stores, standing.room))
+    queue_view = replace(queue_view, event=await event_heads.of_room(request.app.stores, queue_view.room))
     document = replace(
-        room_page(standing),
-        mailbox=await mail.mailbox_of(request, standing.room.room_id),
-        tickets=await my_reservations.tickets_of(request, standing),
-        captcha=captcha.script_for(request, standing),
-        identity=await identity.identity_of(request, standing),
+        room_page(queue_view),
+        mailbox=await mail.mailbox_of(request, queue_view.room.room_id),
+        tickets=await my_reservations.tickets_of(request, queue_view),
+        captcha=captcha.script_for(request, queue_view),
+        identity=await identity.identity_of(request, queue_view),
     )
-    look = look_of(standing.room.room_id, standing.room.settings)
-    shared = standing.place is None and document.mailbox is None
+    look = look_of(queue_view.room.room_id, queue_view.room.settings)
+    shared = queue_view.place is None and document.mailbox is None
     response = respond("room.html", document, look=look, shared=shared)
     if document.captcha:
         captcha.let_in(request, response)
-    if standing.place is not None:
-        set_place(response, request, standing.place, standing.status)
-        remember_progress_start(response, request, standing, document.position)
-    elif not standing.known and not is_part_of_foreign_page(request):
+    if queue_view.place is not None:
+        set_place(response, request, queue_view.place, queue_view.status)
+        remember_progress_start(response, request, queue_view, document.position)
+    elif not queue_view.known and not is_part_of_foreign_page(request):
         set_newcomer(response, request)
     if not (request.query or may_identify(request)) and (record := RECORD.get()):
-        record.newcomers_document = standing.status_document
+        record.newcomers_document = queue_view.status_document
     return response
 
 

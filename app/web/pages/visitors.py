@@ -28,7 +28,7 @@ from app.web.http import far_places
 from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, cookies, newcomer_cookie, place_cookie
 from app.web.http.credentials import booking_of_room, network_of, read_place
 from app.web.http.routes import Request
-from app.web.pages.queue_document import Standing
+from app.web.pages.queue_document import QueueView
 
 NOT_A_CREDENTIAL = (CredentialInvalid, CredentialMissing, BookingTokenExpired, WrongRoom)
 BEGAN_COOKIE = (
@@ -98,15 +98,15 @@ def progress_start_of(request: Request, room: Room, place: Place) -> int:
     return min(int(began), place.queue_number or 0) if seen_before and len(began) <= 15 else 0
 
 
-def remember_progress_start(response: Response, request: Request, standing: Standing, position: int) -> None:
+def remember_progress_start(response: Response, request: Request, view: QueueView, position: int) -> None:
     """Remember where the progress began. Scripts write it, too, so it is not HttpOnly; it grants nothing."""
-    if standing.place is None or not position or standing.began:
+    if view.place is None or not position or view.began:
         return
     response.set_cookie(
-        BEGAN_COOKIE + standing.room.room_id,
-        f"{standing.place.queue_number}.{position}",
+        BEGAN_COOKIE + view.room.room_id,
+        f"{view.place.queue_number}.{position}",
         max_age=BEGAN_COOKIE_S,
-        path=f"/rooms/{standing.room.room_id}",
+        path=f"/rooms/{view.room.room_id}",
         samesite="Lax",
         secure=request.is_secure(),
     )
@@ -126,7 +126,7 @@ def _param(request: Request, name: str) -> str:
     return dict(parse_qsl(request.query.decode("latin-1"))).get(name, "")
 
 
-async def standing_of(request: Request, room_id: RoomId) -> Standing:
+async def read_queue_view(request: Request, room_id: RoomId) -> QueueView:
     """Read everything a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
     rendered = await request.app.status_board.current(room_id)
     claims = visitor_of(request, room_id)
@@ -134,7 +134,7 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
     place, status = current or (None, rendered.status)
     room = await request.app.queues.loaded_rooms.at_version(room_id, status)
     rate = room.settings.admission_rate_per_minute
-    return Standing(
+    return QueueView(
         room=room,
         status=status,
         place=place,

@@ -17,7 +17,7 @@ from app.core.assurance.notes import (
     verifier,
     verifier_of,
 )
-from app.core.assurance.witnessing import Refused, Signed, judge, read, submission_text
+from app.core.assurance.witnessing import SignedTree, WitnessRefused, judge, read, submission_text
 
 # A head of Go's checksum database as it is served, and its published key.
 GO = (
@@ -77,16 +77,16 @@ def note(size: int, key: Ed25519PrivateKey = KEY, origin: str = ORIGIN, digest: 
     return f"{text}\n{signature_line(origin, text, key)}"
 
 
-def status(body: str, last: Signed | None = None) -> tuple[int, int | None]:
+def status(body: str, last: SignedTree | None = None) -> tuple[int, int | None]:
     """The witness's HTTP status, and the size it reports."""
     try:
         judge(read(body.encode()), TRUSTED, last)
-    except Refused as refusal:
+    except WitnessRefused as refusal:
         return refusal.status, refusal.size
     return 200, None
 
 
-TEN = Signed(10, root(10).hex())
+TEN = SignedTree(10, root(10).hex())
 
 
 def test_a_witness_signs_what_goes_on_from_what_it_signed() -> None:

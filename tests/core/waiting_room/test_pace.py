@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.core.model import Blocked, Pace, RoomStatus
 from app.core.waiting_room.wait_estimate import (
-    Measured,
     Moment,
+    QueueMeasurements,
     estimate,
     is_nowhere_longer,
     measure,
@@ -68,8 +68,8 @@ def a_line(seconds: int, no_show: float, **fields: Any) -> Iterator[Moment]:
         )
 
 
-def follow(moments: Iterator[Moment], seen: Measured | None = None) -> Measured:
-    seen = seen or Measured()
+def follow(moments: Iterator[Moment], seen: QueueMeasurements | None = None) -> QueueMeasurements:
+    seen = seen or QueueMeasurements()
     for moment in moments:
         seen = measure(seen, moment)
     return seen
@@ -143,7 +143,7 @@ moments_later = st.builds(
 @given(st.lists(moments_later, min_size=2, max_size=40))
 def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
     """A visitor who waits is never shown a longer wait without a newer `since_ms`."""
-    seen, now = Measured(), CALM
+    seen, now = QueueMeasurements(), CALM
     shown: Pace | None = None
     for step in steps:
         fields = {
@@ -213,7 +213,7 @@ def test_a_higher_rate_shortens_all_waits() -> None:
 
 
 def test_the_waits_of_one_visitor_go_down_second_by_second() -> None:
-    seen, shown, waits = Measured(), None, []
+    seen, shown, waits = QueueMeasurements(), None, []
     for moment in a_line(600, 0.45):
         seen = measure(seen, moment)
         shown = next_pace(shown, seen)
@@ -231,7 +231,7 @@ def test_a_wiped_redis_is_a_new_beginning() -> None:
 
 def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
     """Cap 1, sessions of 600 s, five in the queue; from 300 s on, one visitor leaves every 60 s."""
-    seen, shown, shown_waits = Measured(), None, []
+    seen, shown, shown_waits = QueueMeasurements(), None, []
     full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
     for second in range(600):
         left = max(0, second - 300) // 60

@@ -15,7 +15,7 @@ from app.core.model import Pace
 from app.core.ranges import KNOTS_S, NOT_LEARNED, Ranges, between, range_of, ranges_text, read_ranges
 from app.core.waiting_room import wait_ranges
 from app.core.waiting_room.wait_estimate import (
-    Measured,
+    QueueMeasurements,
     learn,
     measure,
     next_pace,
@@ -24,7 +24,7 @@ from app.core.waiting_room.wait_estimate import (
 )
 from app.core.waiting_room.wait_ranges import (
     PREDICTIONS_MAX,
-    Learned,
+    LearnedWaits,
     is_nowhere_above,
     learned_from,
     learned_ranges,
@@ -38,7 +38,7 @@ LOW = "5:5,15:15,60:60,240:240,960:960,3840:3840"
 logs = st.lists(st.floats(-2, 2), min_size=len(KNOTS_S), max_size=len(KNOTS_S))
 
 
-def known(p50: list[float], p90: list[float]) -> Learned:
+def known(p50: list[float], p90: list[float]) -> LearnedWaits:
     """As if these factors had been learned."""
     it = learned_from(NOT_LEARNED)
     return msgspec.structs.replace(
@@ -95,7 +95,7 @@ def test_nine_in_ten_hold_however_much_chance_there_is(spread: float) -> None:
 def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:
     learned = read_ranges("4:6,14:16,59:62,250:270,1000:1100,4000:4400")
     shown = msgspec.structs.replace(starting_pace(600), ranges=learned)
-    seen = learn(measure(Measured(), CALM), shown, shown)  # another worker reads the published pace
+    seen = learn(measure(QueueMeasurements(), CALM), shown, shown)  # another worker reads the published pace
     assert seen.learned is not None
     assert [it[0] for it in learned_ranges(seen.learned)] == [it[0] for it in learned]
     assert [it[2] for it in learned_ranges(seen.learned)] == pytest.approx(
@@ -111,7 +111,7 @@ def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:
 def test_a_raised_wait_is_told_or_it_is_not_seen() -> None:
     """The p90 proves too low while the queue moves: no shown wait rises, yet in the end it is higher."""
     shown: Pace | None = msgspec.structs.replace(starting_pace(600), ranges=read_ranges(LOW))
-    seen = Measured()
+    seen = QueueMeasurements()
     for second in range(300):
         passed = 5 * second  # half as fast as calculated
         fields: dict[str, Any] = {"admitted": passed, "passed": passed, "ahead": 5_000}

@@ -12,7 +12,7 @@ OF_ACCOUNT_MAX = 1_000  # grants per account
 OF_EVENT_MAX = 200  # accounts with a grant per sale
 
 
-class Granted(NamedTuple):
+class GrantedPerson(NamedTuple):
     """A person with a role in a sale."""
 
     account_id: str
@@ -35,14 +35,14 @@ async def of_account(queries: Queries, account_id: str) -> tuple[Grant, ...]:
     return tuple(Grant(*row) for row in rows)
 
 
-async def of_event(queries: Queries, event_id: str) -> list[Granted]:
+async def of_event(queries: Queries, event_id: str) -> list[GrantedPerson]:
     """The people with a role in a sale, by name."""
     rows = await queries.fetch(
         "SELECT account_id, name, email, sale_role, granted_at, last_sign_in_at, deactivated_at "
         "FROM sale_grants JOIN accounts USING (account_id) WHERE event_id = $1 ORDER BY name, email LIMIT $2",
         *(event_id, OF_EVENT_MAX),
     )
-    return [Granted(*row) for row in rows]
+    return [GrantedPerson(*row) for row in rows]
 
 
 async def lock_role(connection: Connection, account_id: str, event_id: str) -> SaleRole | None:

@@ -13,7 +13,7 @@ from app.store.connections import Connection, Queries
 LONG_S = 60.0
 
 
-class Affected(NamedTuple):
+class AffectedOrders(NamedTuple):
     """What cancelling would end, or what remains of it. Amounts are in minor units, by currency.
 
     `outside`: not paid through the gateway, to be refunded elsewhere.
@@ -54,7 +54,7 @@ async def update(connection: Connection, event: Event) -> None:
     )
 
 
-async def affected(postgres: asyncpg.Pool, event_id: EventId) -> Affected:
+async def affected(postgres: asyncpg.Pool, event_id: EventId) -> AffectedOrders:
     """The live orders of an event. Reads all of them."""
     row = await postgres.fetchrow(
         """
@@ -77,7 +77,7 @@ async def affected(postgres: asyncpg.Pool, event_id: EventId) -> Affected:
     )
     assert row is not None
     confirmed, held, tickets = row
-    return Affected(
+    return AffectedOrders(
         confirmed,
         held,
         tickets,

@@ -12,7 +12,7 @@ from app.store.connections import Queries
 FORMER = "bypassed former"  # by rules that no longer exist
 
 
-class Counted(NamedTuple):
+class OutcomeCount(NamedTuple):
     """How many requests had an outcome, and when the first and the last did, to the second."""
 
     outcome: str
@@ -41,12 +41,12 @@ async def add(queries: Queries, counted: Mapping[RoomId, Mapping[str, int]]) -> 
     )
 
 
-async def select(queries: Queries, room_id: RoomId) -> list[Counted]:
+async def select(queries: Queries, room_id: RoomId) -> list[OutcomeCount]:
     """The counts of a room."""
     rows = await queries.fetch(
         "SELECT outcome, count, first_at, last_at FROM gate_counts WHERE room_id = $1", room_id
     )
-    return [Counted(*row) for row in rows]
+    return [OutcomeCount(*row) for row in rows]
 
 
 async def fold_rules(queries: Queries, room_id: RoomId, kept: Collection[str]) -> None:

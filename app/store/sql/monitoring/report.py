@@ -37,7 +37,7 @@ class Orders(NamedTuple):
     p90_to_pay_s: int | None
 
 
-class Sold(NamedTuple):
+class SoldTickets(NamedTuple):
     """Sold tickets of one type in one currency, and their price."""
 
     ticket_type_id: str
@@ -95,7 +95,7 @@ async def select_orders(connection: Connection, event_id: EventId) -> Orders:
     return Orders(*row)
 
 
-async def select_sold(connection: Connection, event_id: EventId) -> list[Sold]:
+async def select_sold(connection: Connection, event_id: EventId) -> list[SoldTickets]:
     """Sales by ticket type and currency; a type without sales is listed in the event's currency."""
     rows = await connection.fetch(
         """
@@ -113,7 +113,7 @@ async def select_sold(connection: Connection, event_id: EventId) -> list[Sold]:
         event_id,
         timeout=LONG_S,
     )
-    return [Sold(*row) for row in rows]
+    return [SoldTickets(*row) for row in rows]
 
 
 async def select_paid(connection: Connection, event_id: EventId) -> list[Paid]:

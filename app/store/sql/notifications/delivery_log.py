@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
     why: str
 
 
-class Queued(NamedTuple):
+class QueuedDelivery(NamedTuple):
     """A delivery that is due or has failed for good, and the outcome of its last attempt, if there was
     one."""
 
@@ -81,9 +81,9 @@ ORDER BY given_up_at DESC NULLS LAST, attempts DESC, it.number, it.ordinal
 """
 
 
-async def select_queued(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Queued]:
+async def select_queued(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[QueuedDelivery]:
     """Failed deliveries, the latest first; then pending ones, most attempts first."""
-    return [Queued(*row) for row in await postgres.fetch(_QUEUED, webhook_id, limit, timeout=60)]
+    return [QueuedDelivery(*row) for row in await postgres.fetch(_QUEUED, webhook_id, limit, timeout=60)]
 
 
 async def select_attempts(

@@ -132,7 +132,7 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
 
-class Called(NamedTuple):
+class CalledVisitor(NamedTuple):
     """A visitor whose turn it is, until then (ms)."""
 
     room_id: str
@@ -151,7 +151,7 @@ async def queue_of_alerts(connection: Connection, numbers: Sequence[int]) -> Non
     await connection.execute(_OF_ALERTS, numbers)
 
 
-async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> None:
+async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[CalledVisitor]) -> None:
     """Queue an e-mail to each of these who left an address that it is their turn; once per turn."""
     await postgres.execute(_OF_TURNS, *(list(column) for column in zip(*called, strict=True)))
 

@@ -26,7 +26,7 @@ class Notice(NamedTuple):
     data: str
 
 
-class Waiting(NamedTuple):
+class OutboxBatch(NamedTuple):
     """The next rows of the outbox with their events, in order, and whether there is any active webhook."""
 
     numbers: list[int]
@@ -99,13 +99,13 @@ async def has_next(postgres: asyncpg.Pool) -> bool:
     return exists
 
 
-async def next_events(connection: Connection, number: int | None = None) -> Waiting:
+async def next_events(connection: Connection, number: int | None = None) -> OutboxBatch:
     """The next events, or those of this row. Call inside `relay_lock`."""
     rows = await connection.fetch(_NEXT, number)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
     numbers = list(dict.fromkeys(row["number"] for row in rows))
     traceparents = list(dict.fromkeys(it for row in rows if (it := row["traceparent"])))
-    return Waiting(numbers, notices, bool(rows) and rows[0]["listened"], traceparents)
+    return OutboxBatch(numbers, notices, bool(rows) and rows[0]["listened"], traceparents)
 
 
 async def first_numbers(connection: Connection) -> list[int]:

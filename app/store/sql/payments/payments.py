@@ -45,7 +45,7 @@ class PaymentState(NamedTuple):
     age_s: float
 
 
-class Sold(NamedTuple):
+class ConfirmedReservation(NamedTuple):
     """A reservation that was just confirmed."""
 
     reservation_id: str
@@ -226,14 +226,14 @@ async def offered(postgres: asyncpg.Pool, reservation_id: str) -> tuple[bool, li
     return is_test, names
 
 
-async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
+async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[ConfirmedReservation]:
     """Confirm the reservations that these attempts paid for in time, if they were still waiting for it."""
-    return [Sold(*row) for row in await queries.fetch(_CONFIRM, payment_ids)]
+    return [ConfirmedReservation(*row) for row in await queries.fetch(_CONFIRM, payment_ids)]
 
 
-async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[Sold]:
+async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[ConfirmedReservation]:
     """Confirm a reservation paid for after its hold had expired, if as many other tickets are free."""
-    return [Sold(*row) for row in await postgres.fetch(_CONFIRM_LATE, [payment_id])]
+    return [ConfirmedReservation(*row) for row in await postgres.fetch(_CONFIRM_LATE, [payment_id])]
 
 
 async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["declined", "failed"]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.store.connections import Connection, Queries
 
 
-class Waiting(NamedTuple):
+class RequestedRefund(NamedTuple):
     """A requested refund; `name`: of the requester's account, if there is one."""
 
     amount: int
@@ -60,14 +60,14 @@ async def request(connection: Connection, reservation_id: str, amount: int, by: 
     )
 
 
-async def select_waiting(queries: Queries, reservation_id: str) -> Waiting | None:
+async def select_waiting(queries: Queries, reservation_id: str) -> RequestedRefund | None:
     """The refund that awaits a second person, if any."""
     row = await queries.fetchrow(
         "SELECT amount, asked_by, asked_at, name FROM refund_approvals "
         "LEFT JOIN accounts ON account_id = asked_by WHERE reservation_id = $1",
         reservation_id,
     )
-    return Waiting(*row) if row else None
+    return RequestedRefund(*row) if row else None
 
 
 async def limit_of(queries: Queries, event_id: str) -> int | None:

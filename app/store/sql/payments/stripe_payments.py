@@ -8,7 +8,7 @@ from app.store.connections import Postgres
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPayment:
     """A payment opened at Stripe: its PaymentIntent, or its Checkout Session.
 
     `amount` is in Stripe's units of `currency`. `closed`: it must be refunded, or never be charged.
@@ -24,7 +24,7 @@ class Opened:
     refund_tries: int = 0  # failed attempts to refund it in full
 
 
-async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> bool:
+async def open_payment(postgres: Postgres, payment_id: str, opened: OpenedPayment) -> bool:
     """Record a payment's intent or session; False, changing nothing, if it was opened or closed before."""
     created = await postgres.fetchval(
         "INSERT INTO stripe_payments (payment_id, intent_id, session_id, amount, currency) "
@@ -46,13 +46,13 @@ FROM stripe_payments WHERE payment_id = $1
 """
 
 
-async def opened(postgres: Postgres, payment_id: str) -> Opened | None:
+async def opened(postgres: Postgres, payment_id: str) -> OpenedPayment | None:
     """The payment at Stripe; None if it was neither opened nor closed. A closed one may have no intent."""
     row = await postgres.fetchrow(_OPENED, payment_id)
-    return Opened(*row) if row else None
+    return OpenedPayment(*row) if row else None
 
 
-async def close(postgres: Postgres, payment_id: str) -> Opened | None:
+async def close(postgres: Postgres, payment_id: str) -> OpenedPayment | None:
     """Mark that the payment must never begin, or be ended and refunded. Returns its state before; None:
     not opened."""
     row = await postgres.fetchrow(
@@ -65,7 +65,7 @@ async def close(postgres: Postgres, payment_id: str) -> Opened | None:
         """,
         payment_id,
     )
-    was = Opened(*row) if row else None
+    was = OpenedPayment(*row) if row else None
     return was if was is not None and (was.intent_id or was.session_id) else None
 
 

@@ -16,7 +16,7 @@ from app.store.connections import Connection, Queries
 OVERLAP_S = 10  # news are repeated for this long: rows recorded first may be committed last
 
 
-class Seen(NamedTuple):
+class CheckedInTicket(NamedTuple):
     """A checked-in ticket, as devices store it; `first` None: the check-in was undone."""
 
     hash: str
@@ -138,7 +138,7 @@ async def counts(queries: Queries, event_id: str) -> list[TypeCount]:
     return [TypeCount(name=row[0], tickets=row[1], checked_in=row[2]) for row in rows]
 
 
-async def news(queries: Queries, event_id: str, after: datetime, limit: int) -> list[Seen]:
+async def news(queries: Queries, event_id: str, after: datetime, limit: int) -> list[CheckedInTicket]:
     """What was checked in or undone since then, and a few seconds before; if more than `limit`, the
     latest."""
     rows = await queries.fetch(
@@ -154,7 +154,10 @@ async def news(queries: Queries, event_id: str, after: datetime, limit: int) -> 
         """,
         *(event_id, after, limit),
     )
-    return [Seen(row[0], Checked(at=row[1], by=row[2], device=row[3]) if row[1] else None) for row in rows]
+    return [
+        CheckedInTicket(row[0], Checked(at=row[1], by=row[2], device=row[3]) if row[1] else None)
+        for row in rows
+    ]
 
 
 async def hashes(queries: Queries, event_id: str, limit: int) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ ENDED: tuple[ReservationStatus, ...] = ("expired", "cancelled")
 CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
 
 
-class Ended(NamedTuple):
+class EndedReservation(NamedTuple):
     """A reservation whose end Redis has yet to learn."""
 
     reservation_id: str
@@ -119,32 +119,35 @@ _CANCEL_MANY = _END.format(
 )
 
 
-async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[Ended]:
+async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[EndedReservation]:
     """End expired holds, the oldest first. Several workers may do this at once."""
-    return [Ended(*row) for row in await postgres.fetch(_EXPIRE_DUE, limit)]
+    return [EndedReservation(*row) for row in await postgres.fetch(_EXPIRE_DUE, limit)]
 
 
-async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
+async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[EndedReservation]:
     """End a reservation whose payment succeeded after its hold had expired; the payment is refunded.
 
     Empty: the payment was no longer open.
     """
-    return [Ended(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
+    return [EndedReservation(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
 
 
-async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
+async def cancel(queries: Queries, reservation_id: str) -> list[EndedReservation]:
     """Cancel a hold or a purchase; empty if its state does not allow it."""
-    return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
+    return [EndedReservation(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
 
 
-async def cancel_refunded(queries: Queries, reservation_id: str) -> list[Ended]:
+async def cancel_refunded(queries: Queries, reservation_id: str) -> list[EndedReservation]:
     """Cancel a purchase whose payment is refunded separately, as far as it is."""
-    return [Ended(*row) for row in await queries.fetch(_CANCEL_REFUNDED, reservation_id)]
+    return [EndedReservation(*row) for row in await queries.fetch(_CANCEL_REFUNDED, reservation_id)]
 
 
-async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[Ended]:
+async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[EndedReservation]:
     """Cancel those that can be cancelled and that nobody else has locked."""
-    return [Ended(*row) for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)]
+    return [
+        EndedReservation(*row)
+        for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)
+    ]
 
 
 async def mark_released(
@@ -162,7 +165,9 @@ async def mark_released(
     )
 
 
-async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX) -> list[Ended]:
+async def unreleased(
+    postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX
+) -> list[EndedReservation]:
     """Ended or confirmed reservations that Redis may not know about yet.
 
     Excludes rooms that are not in Redis: loading one covers all of them.
@@ -179,4 +184,4 @@ async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = E
         older_than_s,
         limit,
     )
-    return [Ended(*row) for row in rows]
+    return [EndedReservation(*row) for row in rows]

@@ -29,7 +29,7 @@ def _read_rates(text: str | None) -> dict[str, int]:
     return msgspec.json.decode(text, type=dict[str, int]) if text else {}
 
 
-class Refused(Exception):
+class InsertRefused(Exception):
     """Postgres refused what Redis had allowed; nothing of the batch was written."""
 
 
@@ -73,7 +73,7 @@ _INSERT_CODED = (
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
     """Write and commit a batch of holds in one statement, each id once; returns the new ids.
 
-    Existing ids are left unchanged and not counted again. Raises Refused (`never_oversold`,
+    Existing ids are left unchanged and not counted again. Raises InsertRefused (`never_oversold`,
     `one_holder_a_seat` or `never_overused` would break) and Superseded.
     """
     ids, visitors, prints, terms = zip(*holds, strict=True)
@@ -93,7 +93,7 @@ async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[N
         asyncpg.ForeignKeyViolationError,
         asyncpg.UniqueViolationError,
     ) as error:
-        raise Refused(str(error)) from None
+        raise InsertRefused(str(error)) from None
     assert row is not None
     if not row["fence"]:
         raise Superseded

@@ -10,7 +10,7 @@ from app.core.model import RoomId
 from app.store.connections import Queries
 
 
-class Unloaded(NamedTuple):
+class UnloadedRoom(NamedTuple):
     """What is still known about a room that was unloaded from Redis."""
 
     version: int
@@ -82,7 +82,7 @@ async def mark_unloaded(queries: Queries, room_id: RoomId, epoch: int) -> bool:
     return bool(marked)
 
 
-async def select_unloaded(queries: Queries, room_id: RoomId) -> Unloaded | None:
+async def select_unloaded(queries: Queries, room_id: RoomId) -> UnloadedRoom | None:
     """What is known of an unloaded room; None if it is loaded or does not exist."""
     row = await queries.fetchrow(
         """
@@ -94,4 +94,4 @@ async def select_unloaded(queries: Queries, room_id: RoomId) -> Unloaded | None:
         """,
         room_id,
     )
-    return Unloaded(*row) if row else None
+    return UnloadedRoom(*row) if row else None

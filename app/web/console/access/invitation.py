@@ -38,7 +38,7 @@ class InvitationPage(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class ChosenName(msgspec.Struct, frozen=True):
     """The name of the new account."""
 
     name: Name
@@ -58,7 +58,7 @@ async def accept_invitation(request: Request) -> Response:
     token, name = form.get("token", ""), form.get("name", "").strip()
     with_passkey = form.get("with") == "passkey"
     try:
-        name = msgspec.convert({"name": name}, Chosen).name
+        name = msgspec.convert({"name": name}, ChosenName).name
         password = None if with_passkey else _password(form)
         account, at_once = await invitations.accept(
             *(request.app.stores, request.app.passwords, token),

@@ -25,7 +25,7 @@ from app.core.text.formatting import money
 from app.reservations import approvals, buyers, orders
 from app.reservations.orders import OrderStory
 from app.store.sql.catalogue.events import EventFilter
-from app.store.sql.payments.refund_approvals import Waiting
+from app.store.sql.payments.refund_approvals import RequestedRefund
 from app.store.sql.reservations.buyers import StoredBuyer, read_form
 from app.store.sql.reservations.orders import OrderFilter, OrderRow
 from app.web.api.orders import csv_response
@@ -117,7 +117,7 @@ class OrderPage(msgspec.Struct, frozen=True):
     refundable: int | None
     idempotency_key: str
     problem: str = ""
-    waiting: Waiting | None = None  # a refund that waits for its second person
+    waiting: RequestedRefund | None = None  # a refund that waits for its second person
 
 
 @console_page("/admin/orders", section="Orders", scope="reservations:read", of_sales=True)

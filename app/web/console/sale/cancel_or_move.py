@@ -15,7 +15,7 @@ from app.core.jobs import JobKind, JobRequest
 from app.core.model import Event, EventId, RoomId
 from app.core.text.formatting import money, zoned_time
 from app.jobs import control as jobs
-from app.store.sql.catalogue.cancel_or_move import Affected, RefundSums, RefusedRefund
+from app.store.sql.catalogue.cancel_or_move import AffectedOrders, RefundSums, RefusedRefund
 from app.web.console.frame import console_form, console_page
 from app.web.console.sale import local_times
 from app.web.console.sale.local_times import LocalTime
@@ -35,7 +35,7 @@ class CancelOrMovePage(msgspec.Struct, frozen=True):
     sale: SaleHead
     event: Event
     starts: str  # in local time of the event
-    affected: Affected
+    affected: AffectedOrders
     sums: str
     outside: str
     refunds: list[RefundSums]

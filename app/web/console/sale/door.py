@@ -22,7 +22,7 @@ from app.core.reservations.check_ins import DoorCounts, Result, Scan, Scans
 from app.core.text import typed
 from app.core.text.formatting import zoned_time
 from app.reservations import check_ins
-from app.store.sql.reservations.check_ins import Seen
+from app.store.sql.reservations.check_ins import CheckedInTicket
 from app.web.console.frame import console_form, console_page
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
@@ -182,7 +182,7 @@ def _in_ms(result: Result) -> dict[str, Any]:
     return fields
 
 
-def _checked_rows(checked: list[Seen]) -> list[list[object]]:
+def _checked_rows(checked: list[CheckedInTicket]) -> list[list[object]]:
     """Rows of hash, time, who checked in, and device; the time is 0 if the check-in was undone."""
     return [
         [it.hash, to_ms(it.first.at), it.first.by, it.first.device] if it.first else [it.hash, 0, "", ""]

@@ -10,7 +10,7 @@ import msgspec
 from quart import Response
 
 from app.catalogue import editing, sale_lives
-from app.catalogue.editing import Overtaken
+from app.catalogue.editing import EditConflict
 from app.core.catalogue.sale_edit import Sale, SaleEdit, locked
 from app.core.errors import AlreadyExists, Conflict, ValidationFailed
 from app.core.jobs import SUBJECT_MAX, TEXT_MAX, JobRequest
@@ -137,7 +137,7 @@ async def _save(
         )
     try:
         await editing.edit(stores, event_id, changes, current.sale.revision, by=staff.by)
-    except Overtaken:
+    except EditConflict:
         return await _overtaken(request, staff, await _load(request, staff), form, current.sale.revision)
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]

@@ -30,7 +30,7 @@ from app.web.documents.waiting_room import status_document
 from app.web.http.routes import Request
 from app.web.pages.documents import event_head
 from app.web.pages.form_fields import redirect_to
-from app.web.pages.queue_document import Standing, room_page
+from app.web.pages.queue_document import QueueView, room_page
 from app.web.pages.render import html, respond
 from app.web.pages.theme import look_before_it_is_saved
 
@@ -129,6 +129,6 @@ def _preview(definition: EventDefinition) -> str:
     apart = ("event_id", "room_id", *CANCEL_OR_MOVE_FIELDS)
     terms: dict[str, Any] = {it: getattr(definition, it) for it in Event.__struct_fields__ if it not in apart}
     head = event_head(Event(event_id=event_id, room_id=room_id, **terms))
-    standing = Standing(room, status, None, head, status_document(room, status), None)
+    view = QueueView(room, status, None, head, status_document(room, status), None)
     language, look = i18n.choose([settings.locale]), look_before_it_is_saved(settings)
-    return MOVING.sub("", html("room.html", room_page(standing), language, look))
+    return MOVING.sub("", html("room.html", room_page(view), language, look))

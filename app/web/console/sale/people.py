@@ -8,7 +8,7 @@ import msgspec
 from quart import Response
 
 from app.accounts import invitations, sale_rights
-from app.accounts.invitations import Invited
+from app.accounts.invitations import Invitee
 from app.catalogue import events
 from app.core.accounts.rights import SALE_ROLES, SAYS, SaleRole
 from app.core.currencies import major, scale
@@ -17,7 +17,7 @@ from app.core.model import EventId, Room, RoomId
 from app.core.text import typed
 from app.reservations import approvals
 from app.store.sql.accounts.invitations import Invitation
-from app.store.sql.accounts.sale_grants import Granted
+from app.store.sql.accounts.sale_grants import GrantedPerson
 from app.store.sql.payments.refund_approvals import LimitRequest
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import one_of
@@ -38,7 +38,7 @@ class PeoplePage(msgspec.Struct, frozen=True):
     staff: Staff
     sale: SaleHead
     room_id: RoomId
-    people: list[Granted]
+    people: list[GrantedPerson]
     invited: list[Invitation]
     role_descriptions: Mapping[SaleRole, str]
     currency: str
@@ -70,7 +70,7 @@ async def give_right(request: Request, staff: Staff, form: dict[str, str]) -> Re
             await sale_rights.give(stores, account_id, event_id, role, by=staff.by)
         else:
             _check_may_invite(request, staff)
-            new = Invited(email, name, "user", event_id, role)
+            new = Invitee(email, name, "user", event_id, role)
             link = await send_invitation(request, staff, new)
     except Refusal as refusal:
         return await _page(request, staff, refusal.detail, refusal.status, filled=form)

@@ -8,7 +8,7 @@ import msgspec
 from quart import Response
 
 from app.accounts import accounts, activation, invitations, second_factor
-from app.accounts.invitations import Invited
+from app.accounts.invitations import Invitee
 from app.core.account import RegisteredAccount
 from app.core.accounts.invitations import InvitationSigner
 from app.core.errors import Conflict, Refusal, ValidationFailed
@@ -122,7 +122,7 @@ async def invite_user(request: Request, staff: Staff, form: dict[str, str]) -> R
     try:
         if role is None:
             raise ValidationFailed("role", "must be chosen")
-        new = Invited(*invited_to(form), role)
+        new = Invitee(*invited_to(form), role)
         link = await send_invitation(request, staff, new)
     except Refusal as refusal:
         return await _list(request, staff, {}, refusal.detail, refusal.status, filled=form)
@@ -147,7 +147,7 @@ def invited_to(form: dict[str, str]) -> tuple[str, str]:
     return form["email"].strip(), form["name"].strip()
 
 
-async def send_invitation(request: Request, staff: Staff, new: Invited) -> str:
+async def send_invitation(request: Request, staff: Staff, new: Invitee) -> str:
     """Invite somebody. Returns the link to pass on, or "" if it was e-mailed.
 
     Raises Conflict, RateLimited, ValidationFailed.

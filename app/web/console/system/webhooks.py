@@ -12,7 +12,7 @@ from app.core.notifications.notice_types import NoticeType
 from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.notifications.channels import webhooks
-from app.store.sql.notifications.delivery_log import Attempt, Queued
+from app.store.sql.notifications.delivery_log import Attempt, QueuedDelivery
 from app.store.sql.notifications.webhooks import Webhook
 from app.web.api.webhooks import NewWebhook
 from app.web.console.form_ids import new_form_id, submit_once
@@ -46,7 +46,7 @@ class WebhookPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     webhook: Webhook
-    queued: list[Queued]
+    queued: list[QueuedDelivery]
     attempts: list[Attempt]
     total: int
     number: int
