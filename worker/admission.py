@@ -25,7 +25,7 @@ from app.store.postgres_watch import PostgresWatch
 from app.store.redis import heartbeats
 from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.loaded import loaded_rooms
-from app.store.sql.waiting_room import resting
+from app.store.sql.waiting_room import idle_rooms
 from worker.context import WorkerContext
 from worker.room_ticker import DUE_WITHIN_S, TICK_S, RoomTicker, TickBatches
 from worker.timing import repeat
@@ -136,9 +136,9 @@ class BusyRooms:
     async def _query_postgres(self) -> bool:
         """Query for changes by staff, including those committed late, and less often for scheduled times."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
-        changed = await resting.select_changed(postgres, now - self._queried_at + LATE_S)
+        changed = await idle_rooms.select_changed(postgres, now - self._queried_at + LATE_S)
         if now - self._due_queried_at >= DUE_EVERY_S:
-            self._due, self._due_queried_at = await resting.select_due(postgres, DUE_WITHIN_S), now
+            self._due, self._due_queried_at = await idle_rooms.select_due(postgres, DUE_WITHIN_S), now
         self._queried_at = now
         self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
         self._changed = changed

@@ -27,8 +27,8 @@ from app.store.postgres_watch import PostgresWatch
 from app.store.scripts import admission
 from app.store.scripts.admission import Tick
 from app.store.scripts.room import NotLoaded
-from app.store.scripts.together import server_of
-from app.store.sql.waiting_room import resting, rooms
+from app.store.scripts.shared_round_trips import server_of
+from app.store.sql.waiting_room import idle_rooms, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.gathering import PartsSeen, gather
@@ -219,7 +219,7 @@ class RoomTicker:
     async def _restore_if_needed(self) -> bool:
         """Leave an unloaded room alone, unless somebody uses it."""
         self._due_at = time.monotonic()
-        if not self.wanted and await resting.select_unloaded(self._stores.postgres, self._room_id):
+        if not self.wanted and await idle_rooms.select_unloaded(self._stores.postgres, self._room_id):
             self.at_rest = True
         else:
             await self._restore()

@@ -10,7 +10,7 @@ import typer
 
 from app.accounts import accounts, password_resets
 from app.accounts.passwords import Passwords, refuse_common
-from app.commands.settled import Data, on_stores
+from app.commands.command_settings import Data, on_stores
 from app.core.account import COMMAND_LINE, RegisteredAccount
 from app.core.catalogue.definitions import NewAccount
 from app.core.errors import ValidationFailed

@@ -10,7 +10,7 @@ import typer
 
 from app.accounts import api_keys
 from app.accounts.api_keys import KeyTerms, NewKey
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.accounts.scopes import SCOPES, Scope
 from app.core.model import KeyRole

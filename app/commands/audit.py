@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from app.commands import receipts
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.assurance.beacon import QUICKNET, Chain, chain_of
 from app.core.assurance.log_audit import Export, Verdict
 from app.core.assurance.log_audit import audit as judge

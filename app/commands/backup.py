@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
+from app.commands.command_settings import CommandFailed, Data, read_settings, settings_of, with_addresses
 from app.doctor.survival import survives
 from app.runtime import backup as backups
 from app.runtime import embedded_postgres, embedded_stores, installation

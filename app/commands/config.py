@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.settled import CommandFailed, Data, read_settings
+from app.commands.command_settings import CommandFailed, Data, read_settings
 from app.core.store_urls import split_store_url
 from app.settings import Settings
 from app.settings_sources import PREFIX, OneFile, SecretFiles, known_variables, variables_of

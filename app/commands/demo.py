@@ -16,8 +16,8 @@ import typer
 
 from app import logs
 from app.accounts import accounts
+from app.commands.command_settings import Data, read_settings
 from app.commands.running import HOST, PORT, Host, Port, Server, UpOpsPort, Web, Workers
-from app.commands.settled import Data, read_settings
 from app.runtime import installation
 from app.settings import SIMULATED, Settings
 from app.store.connections import connected

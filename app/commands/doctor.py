@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from app.commands.settled import CommandFailed, Data, settings_of
+from app.commands.command_settings import CommandFailed, Data, settings_of
 from app.doctor.finding import Finding
 
 SIGNS = {"good": "ok", "note": "note", "wrong": "WRONG"}

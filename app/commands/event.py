@@ -10,7 +10,7 @@ import typer
 
 from app.catalogue import event_import
 from app.commands import event_file
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.catalogue.seat_numbering import seats_in
 from app.core.catalogue.seating import Section

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from app import logs
-from app.commands.settled import CommandFailed, Data, settings_of
+from app.commands.command_settings import CommandFailed, Data, settings_of
 from app.core.formats import SLUG
 from app.runtime import gate_conf, gate_proxy, installation, sockets
 from app.runtime.child_process import Child

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.settled import CommandFailed
+from app.commands.command_settings import CommandFailed
 from app.runtime import child_process, installation
 
 Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots", "gate"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.settled import CommandFailed, Data, settings_of
+from app.commands.command_settings import CommandFailed, Data, settings_of
 
 app = typer.Typer(
     help="Upgrade the database schema, undo a step, or create a new migration.",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.accounts import accounts, signing_keys
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.model import EventId, Role
 from app.core.tokens.signing_key import Purpose

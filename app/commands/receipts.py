@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from app.commands.settled import CommandFailed
+from app.commands.command_settings import CommandFailed
 from app.core.assurance.log_audit import Export, Verdict, audit
 from app.core.assurance.receipt_audit import KeptReceipt, ReceiptVerdict, audit_receipt
 from app.core.clock import from_ms

@@ -14,8 +14,8 @@ import msgspec
 import typer
 
 from app.commands import room_file
+from app.commands.command_settings import Data, on_stores
 from app.commands.room_file import RoomArgument
-from app.commands.settled import Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.formats import PATTERN_MEANS, SLUG
 from app.core.model import Room, RoomId, RoomSettings, RoomStatus

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from app.commands import event_file
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.catalogue.definition_errors import find_room_errors
 from app.core.model import RoomId, RoomSettings

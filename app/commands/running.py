@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from app import logs
-from app.commands.settled import CommandFailed, Data, read_settings, settings_of, with_addresses
+from app.commands.command_settings import CommandFailed, Data, read_settings, settings_of, with_addresses
 from app.runtime import installation, sockets
 from app.settings import SIMULATED
 

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlunsplit
 
 import typer
 
-from app.commands.settled import CommandFailed, Data, settings_of, with_addresses
+from app.commands.command_settings import CommandFailed, Data, settings_of, with_addresses
 from app.core.store_urls import split_store_url
 from app.runtime import log_files
 from app.store.redis import console

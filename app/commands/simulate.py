@@ -12,7 +12,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from app.commands.settled import CommandFailed
+from app.commands.command_settings import CommandFailed
 from app.core.autopilot_settings import Autopilot
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from app.commands.settled import CommandFailed, Data, on_stores
+from app.commands.command_settings import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.errors import ValidationFailed
 from app.core.gate.sites import Matcher, SiteRule, checked, key_of

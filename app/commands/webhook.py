@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.settled import Data, on_stores
+from app.commands.command_settings import Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores

@@ -11,7 +11,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app import logs
-from app.commands.settled import read_settings
+from app.commands.command_settings import read_settings
 from app.core.assurance.notes import COSIGNER, LOG, Verifier, verifier, verifier_of
 from app.core.errors import CannotRun, WrongUsage
 

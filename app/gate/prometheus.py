@@ -21,7 +21,7 @@ from app.notifications.safe_post import AddressRefused, NotAccepted
 from app.store.keys import RoomKeys
 from app.store.redis import origin
 from app.store.redis.origin import ServerReport
-from app.store.sql.waiting_room.steered import select_steered
+from app.store.sql.waiting_room.autopilot_rooms import select_steered
 from app.waiting_room.autopilot import ROOMS_MAX
 from app.waiting_room.queue import Queues
 

@@ -13,7 +13,7 @@ from app.core.clock import now_ms
 from app.core.model import EventId, TicketType
 from app.core.monitoring.alert_facts import Facts, Reading, RoomFacts, Workers, trend, with_reading
 from app.core.monitoring.pulse import Pulse
-from app.core.waiting_room.stillness import still_since_ms
+from app.core.waiting_room.stalls import still_since_ms
 from app.loops import AWAY, failed
 from app.monitoring import counts, stats
 from app.monitoring.exposition import Drift

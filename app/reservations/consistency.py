@@ -22,7 +22,7 @@ from app.store.redis import backlogs, ledger, seat_rows
 from app.store.sql.catalogue import codes, seats
 from app.store.sql.catalogue.codes import CodeBalance
 from app.store.sql.reservations import balances, reservations
-from app.store.sql.waiting_room import resting
+from app.store.sql.waiting_room import idle_rooms
 
 LOOKS = 12
 PAUSE_S = 0.5  # all readings together take longer than `repair` needs after a crash
@@ -61,7 +61,7 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
     room_id = await reservations.room_of(stores.postgres, event_id)
     if room_id is None:
         raise EventNotFound
-    if await resting.select_unloaded(stores.postgres, room_id):
+    if await idle_rooms.select_unloaded(stores.postgres, room_id):
         return [line for _, line in _postgres(await balances.balances(stores.postgres, event_id))]
     if not await ledger.has_room(stores.redis, keys_of(room_id)):
         await rebuild_room(stores, room_id)

@@ -31,7 +31,7 @@ from app.reservations.holds import keys_of
 from app.reservations.pending import ReservationEngine, open_engine
 from app.reservations.refusals import REFUSALS, UNKNOWN_WORDS, refusal, refusal_of
 from app.reservations.request import TicketRequest, coded, ticket_request
-from app.reservations.reserved import ReserveResult
+from app.reservations.reserve_result import ReserveResult
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY

@@ -17,7 +17,7 @@ from app.store.keys import RoomKeys
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.single_flight import SingleFlight
-from app.store.sql.waiting_room import resting, rooms
+from app.store.sql.waiting_room import idle_rooms, rooms
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class LoadedRooms:
             except NotLoaded:
                 if time.monotonic() > deadline:
                     raise Restoring from None
-                row = await resting.select_unloaded(self.stores.postgres, room_id) if unloaded else None
+                row = await idle_rooms.select_unloaded(self.stores.postgres, room_id) if unloaded else None
                 if unloaded and row:
                     return unloaded(status_of(row))
                 await self._load(room_id)

@@ -14,8 +14,8 @@ from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission, restoring, room
 from app.store.scripts import parts as parts_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql.waiting_room import resting
-from app.store.sql.waiting_room.resting import UnloadedRoom
+from app.store.sql.waiting_room import idle_rooms
+from app.store.sql.waiting_room.idle_rooms import UnloadedRoom
 
 CLOSED_S = 3_600.0  # as long as Redis keeps how places ended
 LOADED_S = 900.0  # a room that was needed stays for a while
@@ -24,7 +24,7 @@ UNLOAD_MAX = 50  # rooms per round
 
 async def unload_closed(stores: Stores) -> int:
     """Unload up to UNLOAD_MAX rooms. Returns how many were. Any number of workers may do so at once."""
-    room_rows = await resting.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
+    room_rows = await idle_rooms.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
     return sum([await unload_room(stores, it) for it in room_rows])
 
 
@@ -43,7 +43,9 @@ async def unload_room(
         counted = await admission.counters(stores.redis, keys)
         of = room_id, now.epoch
         # If Postgres lacks how far the queue got, a tick records that, and another round unloads the room.
-        if not await resting.keep_counted(stores.postgres, *of, now.serving_position, counted, now.waiting):
+        if not await idle_rooms.keep_counted(
+            stores.postgres, *of, now.serving_position, counted, now.waiting
+        ):
             return False
         times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
         if not await restoring.unload(stores.redis, keys, epoch=now.epoch, **times):
@@ -51,7 +53,7 @@ async def unload_room(
         await forget_parts(stores.redis, room_id, parts if parts > 1 else 0, now.generation)
     except NotLoaded:  # Redis was lost or restarted: the round over loaded rooms restores this one
         return False
-    if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it was loaded again by now
+    if await idle_rooms.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it was loaded again by now
         await note_unloaded(stores.redis, room_id)
     return True
 

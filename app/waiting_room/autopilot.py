@@ -18,7 +18,7 @@ from app.store.keys import RoomKeys
 from app.store.redis import origin
 from app.store.redis.origin import Origin, ServerReport
 from app.store.scripts import room as room_scripts
-from app.store.sql.waiting_room.steered import select_steered
+from app.store.sql.waiting_room.autopilot_rooms import select_steered
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
 

@@ -27,9 +27,9 @@ from app.store.scripts import (
     replies,
     restoring,
     room,
+    shared_round_trips,
     shrinking,
     stock,
-    together,
 )
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
@@ -248,7 +248,7 @@ async def test_an_error_names_the_file_and_the_line(redis: Client, scripts: Call
             await loader.call(redis, name, KEYS)
         assert place in str(failed.value)
         assert "user_script:" not in str(failed.value)
-    (reply,) = await together.call_each(redis, "script_a", [KEYS])
+    (reply,) = await shared_round_trips.call_each(redis, "script_a", [KEYS])
     assert "include/deep.lua:4" in str(reply)
 
 

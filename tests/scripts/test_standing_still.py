@@ -1,4 +1,4 @@
-"""How long a queue has been stalled, as noted by the scripts; `core/waiting_room/stillness.py` judges it."""
+"""How long a queue has been stalled, as noted by the scripts; `core/waiting_room/stalls.py` judges it."""
 
 from __future__ import annotations
 

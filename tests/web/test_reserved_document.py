@@ -7,7 +7,7 @@ import pytest
 
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
 from app.core.reservations.terms import NO_POLICY, Policy, read_terms
-from app.reservations.reserved import ReserveResult
+from app.reservations.reserve_result import ReserveResult
 from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import reservation_document
 

@@ -17,8 +17,8 @@ from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
 from app.store.pubsub import publish
+from app.store.scripts.shared_round_trips import call_and
 from app.store.scripts.stock import GROUP, WHOLE, Settlement, settle_records
-from app.store.scripts.together import call_and
 
 READ_MAX = 64  # entries read from each stream at once
 BATCH_MAX = 500  # submissions processed together

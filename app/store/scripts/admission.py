@@ -15,7 +15,7 @@ from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
 from app.store.scripts.room import NotLoaded, loaded, pace_text, room_status, status_word
-from app.store.scripts.together import call_each
+from app.store.scripts.shared_round_trips import call_each
 
 
 class Tick(NamedTuple):

@@ -14,7 +14,7 @@ from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.together import call_each
+from app.store.scripts.shared_round_trips import call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # values of `known_number` other than queue numbers
 # Values of `known_epoch` for an older token after Postgres was asked how the visitor's places ended: in

@@ -36,7 +36,7 @@ from app.core.model import EventId, Reservation, ReservationId
 from app.core.tokens.claims import BookingClaims
 from app.reservations import operations
 from app.reservations.operations import ENDED
-from app.reservations.reserved import ReserveResult
+from app.reservations.reserve_result import ReserveResult
 from app.web.api.reserve_body import ReserveBody
 from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import ReservationDocument, reservation_document

@@ -10,7 +10,7 @@ import msgspec
 from app.core.clock import from_ms
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
 from app.core.reservations.terms import HoldTerms, Policy
-from app.reservations.reserved import ReserveResult
+from app.reservations.reserve_result import ReserveResult
 from app.web.documents.sale import reservation_document
 
 _encode = msgspec.json.Encoder().encode

@@ -14,7 +14,7 @@ from app.core.tokens.claims import PlaceClaims
 from app.core.tokens.place_tokens import PlaceSigner
 from app.core.waiting_room import rules
 from app.core.waiting_room.members import lane_in, place_in_room, serving_of
-from app.core.waiting_room.stillness import still_since_ms
+from app.core.waiting_room.stalls import still_since_ms
 from app.core.waiting_room.wait_estimate import published_pace, wait_range_s
 from app.web.documents.draw import Draw, draw_document
 from app.web.documents.lanes import LaneDocument, lane_documents

@@ -14,7 +14,7 @@ from app.core.clock import to_ms
 from app.core.model import Pace, Place, Room, RoomStatus
 from app.core.waiting_room import rules
 from app.core.waiting_room.members import serving_of
-from app.core.waiting_room.stillness import shown_stall_s
+from app.core.waiting_room.stalls import shown_stall_s
 from app.web.documents.draw import Draw
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, IdentityView, MailboxView

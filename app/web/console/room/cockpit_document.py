@@ -13,7 +13,7 @@ from app.core.model import Room, RoomSettings, RoomState, RoomStatus
 from app.core.text import formatting
 from app.core.waiting_room.autopilot import health
 from app.core.waiting_room.history import Point, last_in_queue_s
-from app.core.waiting_room.stillness import still_since_ms
+from app.core.waiting_room.stalls import still_since_ms
 from app.store.redis.origin import UNKNOWN, Origin
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE

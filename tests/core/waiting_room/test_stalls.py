@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from app.core.model import Pace, RoomStatus
-from app.core.waiting_room.stillness import shown_stall_s, still_since_ms
+from app.core.waiting_room.stalls import shown_stall_s, still_since_ms
 
 NOW = 1_800_000_000_000
 MOVED = NOW - 41_000
