@@ -101,10 +101,10 @@ def test_the_rules_of_the_product_are_described_with_their_numbers() -> None:
     rows = [it.split("|") for it in page.splitlines() if it.startswith("| `")]
     found = {name.strip(" `"): number.strip() for _, name, _, number, *_ in rows}
     assert [*found] == [it.name for it in RULES_INSIDE]
-    for it in RULES_INSIDE:
-        number = f"{it.threshold.default} {it.threshold.unit}" if it.threshold else ""
-        assert number.startswith(found[it.name]), it.name
-        assert it.runbook in {anchor_of(title) for title in PARTS}
+    for rule in RULES_INSIDE:
+        number = f"{rule.threshold.default} {rule.threshold.unit}" if rule.threshold else ""
+        assert number.startswith(found[rule.name]), rule.name
+        assert rule.runbook in {anchor_of(title) for title in PARTS}
 
 
 def anchor_of(title: str) -> str:

@@ -129,11 +129,17 @@ def test_probes_and_selectors_lead_to_ports_and_pods_there_are() -> None:
         .get("labels", {})
         .items()
     }
-    for it in objects:
-        selector = it["spec"].get("selector") or it["spec"].get("podSelector") if "spec" in it else None
-        if it["kind"] in ("Service", "NetworkPolicy", "PodDisruptionBudget"):
+    for manifest in objects:
+        selector = (
+            manifest["spec"].get("selector") or manifest["spec"].get("podSelector")
+            if "spec" in manifest
+            else None
+        )
+        if manifest["kind"] in ("Service", "NetworkPolicy", "PodDisruptionBudget"):
             assert selector
-            assert set((selector.get("matchLabels") or selector).items()) <= labels, it["metadata"]["name"]
+            assert set((selector.get("matchLabels") or selector).items()) <= labels, manifest["metadata"][
+                "name"
+            ]
 
 
 def test_no_secret_is_in_it_and_one_has_to_be_named() -> None:

@@ -30,13 +30,14 @@ AS_THEY_WERE = {
 
 def test_no_migration_blocks_writes_or_breaks_the_release_before() -> None:
     chain, found, says = Chain(), {}, []
-    for it in migrations():
-        told = complaints(it.sql, it.phase, chain)
+    for migration in migrations():
+        told = complaints(migration.sql, migration.phase, chain)
         if told:
-            found[it.revision] = {complaint.rule for complaint in told}
-        if it.revision not in AS_THEY_WERE:
+            found[migration.revision] = {complaint.rule for complaint in told}
+        if migration.revision not in AS_THEY_WERE:
             says += [
-                f"{it.revision} ({it.phase}): {complaint.rule}: {complaint.advice}" for complaint in told
+                f"{migration.revision} ({migration.phase}): {complaint.rule}: {complaint.advice}"
+                for complaint in told
             ]
     assert not says, "\n".join(["", *says])
     assert found == AS_THEY_WERE

@@ -23,12 +23,12 @@ REST_S, REST_MAX_S = 1.0, 30.0  # growing pauses while the other side accepts no
 async def send_queued(ctx: WorkerContext) -> None:
     """Run the lanes of all channels, each with its own connection, until the worker stops."""
     lanes = []
-    for it in CHANNELS:
-        if it.opened is not None:
-            send = it.opened(ctx.settings)
-            for number in range(it.lanes):
-                lane = partial(_lane, ctx, it, send, number)
-                lanes.append(ctx.loops.start(f"send_{it.name}", lane, of=f"lane {number}"))
+    for channel in CHANNELS:
+        if channel.opened is not None:
+            send = channel.opened(ctx.settings)
+            for number in range(channel.lanes):
+                lane = partial(_lane, ctx, channel, send, number)
+                lanes.append(ctx.loops.start(f"send_{channel.name}", lane, of=f"lane {number}"))
     try:
         await asyncio.wait(lanes)
     finally:

@@ -33,10 +33,10 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
 def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
     """Yield these items while time is left, in random order, so that none is always left out."""
     until = time.monotonic() + budget_s
-    for it in random.sample(things, len(things)):
+    for thing in random.sample(things, len(things)):
         if time.monotonic() >= until:
             return
-        yield it
+        yield thing
 
 
 class Backoff:

@@ -111,9 +111,9 @@ def _allowed(chain: Sequence[KeyRow]) -> Account:
     if (maker := chain[-1].maker_role) is not None:
         role = min(role, maker, key=_RANKS.index)
     rights = KeyRights()
-    for it in chain:
-        rooms = None if it.events is None else frozenset(it.rooms or ())
-        rights = rights.within(KeyRights(_set(it.scopes), _set(it.events), rooms))
+    for key in chain:
+        rooms = None if key.events is None else frozenset(key.rooms or ())
+        rights = rights.within(KeyRights(_set(key.scopes), _set(key.events), rooms))
     return Account(subject=chain[0].key_id, role=role, key=rights)
 
 

@@ -107,11 +107,11 @@ async def play_all(
 def summary(played: Sequence[PlayedSale]) -> dict[str, dict[str, float | None]]:
     """How well the waits came true, by share of no-shows, by trouble, by arrivals, and overall."""
     groups: dict[str, list[SampledFan]] = {}
-    for it in played:
-        scenario = it.figures.scenario
-        names = (f"{scenario.no_show:.0%} no-shows", it.trouble, f"{scenario.arrivals} arrivals", "all")
+    for sale in played:
+        scenario = sale.figures.scenario
+        names = (f"{scenario.no_show:.0%} no-shows", sale.trouble, f"{scenario.arrivals} arrivals", "all")
         for name in names:
-            groups.setdefault(name, []).extend(it.sampled_fans)
+            groups.setdefault(name, []).extend(sale.sampled_fans)
     order = (
         [f"{it:.0%} no-shows" for it in NO_SHOWS]
         + [*TROUBLES]

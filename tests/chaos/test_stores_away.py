@@ -145,9 +145,9 @@ async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> N
             for it in early:
                 assert (await send("GET", f"{path}/me", it)).json()["state"] == "called"
         assert late is not None
-        for it in (*early, late):
+        for place in (*early, late):
 
-            async def claimed(it: httpx.Response = it) -> bool:
-                return (await send("POST", f"{path}/me/booking-token", it)).status_code == 201
+            async def claimed(place: httpx.Response = place) -> bool:
+                return (await send("POST", f"{path}/me/booking-token", place)).status_code == 201
 
             await wait_until(claimed, "the claim")

@@ -217,10 +217,10 @@ async def test_without_a_worker_every_page_says_so_and_it_is_written_down(web: W
     document = (await web.get(path, headers=staff)).json()
     assert (document["unseen"], len(document["urgent"])) == (1, 1)
     assert NO_WORKER in document["html"]
-    for it in CONSOLE:
-        if it.method == "GET" and "<" not in it.path and "/now" not in it.path:
-            answer = await web.get(it.path, headers=staff)
-            assert NO_WORKER in answer.text or "html" not in answer.headers["content-type"], it.path
+    for route in CONSOLE:
+        if route.method == "GET" and "<" not in route.path and "/now" not in route.path:
+            answer = await web.get(route.path, headers=staff)
+            assert NO_WORKER in answer.text or "html" not in answer.headers["content-type"], route.path
 
     async def is_written() -> list[dict[str, Any]]:
         return await opened(web)

@@ -133,11 +133,11 @@ async def test_each_loop_that_breaks_comes_back(
             except AssertionError:
                 raise AssertionError(f"did not break: {unbroken()}") from None
             assert "presence" in web.app.loops.breaking()
-            for it in PERIODIC:  # arq logs the tracebacks of these and schedules the next run
-                failed = metrics.JOBS.labels(it.work.__name__, "failed")
+            for job in PERIODIC:  # arq logs the tracebacks of these and schedules the next run
+                failed = metrics.JOBS.labels(job.work.__name__, "failed")
                 count = failed._value.get()
                 with pytest.raises((asyncpg.PostgresError, ResponseError)):
-                    await counted(it.work)({"worker": ctx})
+                    await counted(job.work)({"worker": ctx})
                 assert failed._value.get() == count + 1
 
         async def all_well() -> bool:

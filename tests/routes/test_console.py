@@ -51,16 +51,16 @@ async def test_who_is_not_signed_in_sees_the_way_in_and_comes_back_to_the_page(w
 
 async def test_a_form_of_nobody_or_of_too_low_a_role_does_nothing(web: Web) -> None:
     ours, operator = {"Origin": "http://fairgate.test"}, await web.staff("operator")
-    for it in CONSOLE:
-        if it.method != "POST":
+    for route in CONSOLE:
+        if route.method != "POST":
             continue
-        unknown = await web.post(address(it.path), data={}, headers=ours)
-        assert unknown.status_code == 401, it.path
-        assert "no longer signed in" in unknown.text, it.path
-        if it.role == "admin":
-            refused = await web.post(address(it.path), data={}, headers=operator)
-            assert refused.status_code == 403, it.path
-            assert "role admin" in refused.text, it.path
+        unknown = await web.post(address(route.path), data={}, headers=ours)
+        assert unknown.status_code == 401, route.path
+        assert "no longer signed in" in unknown.text, route.path
+        if route.role == "admin":
+            refused = await web.post(address(route.path), data={}, headers=operator)
+            assert refused.status_code == 403, route.path
+            assert "role admin" in refused.text, route.path
 
 
 async def test_staff_sees_where_it_is_signed_in_and_signs_one_or_all_others_out(web: Web) -> None:

@@ -99,8 +99,10 @@ async def test_a_flood_of_crawlers_asks_about_few_and_a_silent_server_proves_non
 
 
 def test_each_crawler_is_known_by_what_it_calls_itself() -> None:
-    for it in CRAWLERS:
-        assert crawler_named(f"Mozilla/5.0 (compatible; {it.name.upper()}/1.0)") is it
-        assert all(it.has(f"crawl-1.{domain}.") and not it.has(domain) for domain in it.domains)
-        assert not any(it.has(f"crawl.evil{domain}") for domain in it.domains)
+    for crawler in CRAWLERS:
+        assert crawler_named(f"Mozilla/5.0 (compatible; {crawler.name.upper()}/1.0)") is crawler
+        assert all(
+            crawler.has(f"crawl-1.{domain}.") and not crawler.has(domain) for domain in crawler.domains
+        )
+        assert not any(crawler.has(f"crawl.evil{domain}") for domain in crawler.domains)
     assert crawler_named(PERSON) is crawler_named("") is None

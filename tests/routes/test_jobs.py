@@ -182,10 +182,10 @@ async def test_a_message_reaches_each_buyer_once(
 
     found = await wait_until(written, "the mails")
     assert sorted(it["recipient"] for it in found) == ["ann@example.org"] * 2 + ["bob@example.org"]
-    for it in found:
-        assert it["subject"] == "Doors at seven"
-        assert "Dear guests,\n\n<please> come early." in it["body"]
-        assert "<p>&lt;please&gt; come early.</p>" in it["html"]
+    for mail in found:
+        assert mail["subject"] == "Doors at seven"
+        assert "Dear guests,\n\n<please> come early." in mail["body"]
+        assert "<p>&lt;please&gt; come early.</p>" in mail["html"]
     assert (await email.page(stores, limit=9, offset=0))[1] >= 3
 
 

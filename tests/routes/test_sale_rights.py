@@ -142,14 +142,14 @@ async def test_every_page_keeps_to_the_table_when_it_is_asked(web: Web) -> None:
     await web.event("ball", opened=False)
     for role in SALE_ROLES:
         theirs = await somebody(web, role)
-        for it in CONSOLE:
-            others = set(re.findall(r"<(\w+)>", it.path)) - PARAMETERS.keys()
-            if it.method != "GET" or others or it.path.endswith("/events"):  # those are streams
+        for route in CONSOLE:
+            others = set(re.findall(r"<(\w+)>", route.path)) - PARAMETERS.keys()
+            if route.method != "GET" or others or route.path.endswith("/events"):  # those are streams
                 continue
-            answer = await web.get(address(it.path), headers=theirs)
-            allowed = role in CONSOLE_MAY.get(it.name, "").split()
-            assert (answer.status_code != 403) == allowed, (role, it.path)
-            assert answer.status_code < 500, (role, it.path)
+            answer = await web.get(address(route.path), headers=theirs)
+            allowed = role in CONSOLE_MAY.get(route.name, "").split()
+            assert (answer.status_code != 403) == allowed, (role, route.path)
+            assert answer.status_code < 500, (role, route.path)
         for path in ("/admin/rooms/ball", "/admin/rooms/ball/report", "/admin/rooms/ball/people"):
             assert (await web.get(path, headers=theirs)).status_code == 403, (role, path)
         sales = (await web.get("/admin", headers=theirs)).text

@@ -78,10 +78,10 @@ async def test_no_page_or_form_of_the_console_takes_a_sign_in_that_is_over(web: 
     await stores.postgres.execute("UPDATE sign_ins SET expires_at = now()")
     before = await everything(stores)
     for headers in (signed_out, run_out, {**OURS, "Cookie": "fairgate_staff=made-up"}):
-        for it in CONSOLE:
-            path = PAGE_PARAMETER.sub(sample, it.path)
-            answer = await web.send(it.method, path, headers=headers | OURS)
-            assert answer.status_code == (200 if path == "/admin" else 401), (it.method, path)
+        for route in CONSOLE:
+            path = PAGE_PARAMETER.sub(sample, route.path)
+            answer = await web.send(route.method, path, headers=headers | OURS)
+            assert answer.status_code == (200 if path == "/admin" else 401), (route.method, path)
             assert 'name="password"' in answer.text, path
     assert await everything(stores) == before
 

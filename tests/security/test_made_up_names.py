@@ -80,9 +80,9 @@ class Meter:
     async def open(self) -> None:
         """Start counting the statements of every connection."""
         every = [await self._postgres.acquire() for _ in range(self._postgres.get_max_size())]
-        for it in every:
-            it.add_query_logger(self._count)
-            await self._postgres.release(it)
+        for connection in every:
+            connection.add_query_logger(self._count)
+            await self._postgres.release(connection)
         await self._postgres.execute("SELECT 1")
         assert self._statements
 

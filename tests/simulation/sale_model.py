@@ -287,11 +287,11 @@ class SaleModel:
                 self.room.buyers.discard(hold.wish.visitor)
 
     def _confirm(self, ids: Iterable[str]) -> None:
-        for it in ids:
-            hold = self.holds.get(it)
+        for reservation_id in ids:
+            hold = self.holds.get(reservation_id)
             if hold is None or hold.sold:
                 continue
-            self.holds[it] = replace(hold, sold=True)
+            self.holds[reservation_id] = replace(hold, sold=True)
             visitor = hold.wish.visitor
             bought = sum(h.wish.quantity for h in self.holds.values() if h.sold and h.wish.visitor == visitor)
             if visitor in self.room.active and (

@@ -97,11 +97,11 @@ class MailServer:
     def received(self) -> list[EmailMessage]:
         """The mails received, in order."""
         files = sorted(self._folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
-        for it in files:
-            if it not in self._read:  # tests poll until it exists
-                read = email.message_from_bytes(it.read_bytes(), policy=default)
+        for file in files:
+            if file not in self._read:  # tests poll until it exists
+                read = email.message_from_bytes(file.read_bytes(), policy=default)
                 assert isinstance(read, EmailMessage)
-                self._read[it] = read
+                self._read[file] = read
         return [self._read[it] for it in files]
 
     def subjects(self) -> list[str]:

@@ -105,9 +105,9 @@ async def sentinels(servers: Servers, primary: Server) -> list[Server]:
     found = [servers.start("redis-sentinel", *watch) for _ in range(3)]
 
     async def complete() -> bool:
-        for it in found:
+        for server in found:
             try:
-                async with Redis(port=it.port, decode_responses=True) as client:
+                async with Redis(port=server.port, decode_responses=True) as client:
                     sentinel: Any = client
                     state = (await sentinel.sentinel_masters())["sale"]
             except (RedisError, KeyError):

@@ -165,10 +165,10 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
     workers = [an_arq_worker(stores, settings) for _ in range(3)]
     moment = datetime.now(tz=UTC)
     for worker in workers:
-        for it in worker.cron_jobs:
-            assert isinstance(it, Schedule)
-            it.next_run, it.every_s = moment, 10**6  # not due for a while after that
-            it.after_s = int(moment.timestamp()) % it.every_s
+        for job in worker.cron_jobs:
+            assert isinstance(job, Schedule)
+            job.next_run, job.every_s = moment, 10**6  # not due for a while after that
+            job.after_s = int(moment.timestamp()) % job.every_s
     names = [it.work.__name__ for it in PERIODIC]
     before = {name: runs(name) for name in names}
     async with a_shop(stores) as engine:

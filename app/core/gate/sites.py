@@ -102,9 +102,9 @@ def _order(rule: SiteRule) -> tuple[int, int, str, int, str, bool, str]:
 
 
 def _first(rules: Sequence[SiteRule], path: str, method: str) -> RoomId | None:
-    for it in rules:
-        if path.startswith(it.path_prefix.lower()) and it.method in ("", method):
-            return RoomId(it.room_id)
+    for rule in rules:
+        if path.startswith(rule.path_prefix.lower()) and rule.method in ("", method):
+            return RoomId(rule.room_id)
     return None
 
 

@@ -126,9 +126,9 @@ def problems_of(form: BuyerForm, buyer: Buyer) -> dict[str, str]:
         problems["buyer.email"] = "is not a deliverable e-mail address"
     if form.phone != "off" and (phone := buyer.phone.strip()) and not _is_phone(phone):
         problems["buyer.phone"] = "must be a phone number, such as +49 30 123456"
-    for it in form.questions:
-        if words := _problem_of(it, buyer.answers.get(it.question_id, "").strip()):
-            problems[f"buyer.answers.{it.question_id}"] = words
+    for question in form.questions:
+        if words := _problem_of(question, buyer.answers.get(question.question_id, "").strip()):
+            problems[f"buyer.answers.{question.question_id}"] = words
     if form.terms_url and not buyer.terms:
         problems["buyer.terms"] = "is required"
     return problems

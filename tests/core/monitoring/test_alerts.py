@@ -145,13 +145,13 @@ def test_what_is_wrong_with_an_installation(rule: str, changed: dict[str, Any], 
 
 def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     cases = [(rule, bool(says)) for rule, _, says in (*OF_ROOMS, *OF_ALL)]
-    for it in RULES:
-        assert {fires for rule, fires in cases if rule == it.name} == {True, False}, it.name
-        assert (it.of_room is None) != (it.of_all is None)
-        assert it.severity in SEVERITIES
-        assert ("{n}" in it.condition) == (it.threshold is not None)
-        if it.threshold:
-            assert it.threshold.least <= it.threshold.default <= it.threshold.most
+    for rule in RULES:
+        assert {fires for name, fires in cases if name == rule.name} == {True, False}, rule.name
+        assert (rule.of_room is None) != (rule.of_all is None)
+        assert rule.severity in SEVERITIES
+        assert ("{n}" in rule.condition) == (rule.threshold is not None)
+        if rule.threshold:
+            assert rule.threshold.least <= rule.threshold.default <= rule.threshold.most
 
 
 def test_where_all_is_well_nothing_starts_and_what_is_not_known_starts_and_ends_nothing() -> None:

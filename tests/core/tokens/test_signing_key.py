@@ -60,9 +60,9 @@ def test_a_header_does_not_choose_how_a_key_verifies() -> None:
 
 
 def test_a_key_is_the_same_after_it_was_kept_and_one_that_is_not_there_yet_is_not_missed() -> None:
-    for it in KEYS:
-        again = SigningKey.from_pem(it.kid, it.pem(), it.purpose, it.algorithm)
-        assert again.jwk() == it.jwk()
-        assert "d" not in it.jwk()
+    for key in KEYS:
+        again = SigningKey.from_pem(key.kid, key.pem(), key.purpose, key.algorithm)
+        assert again.jwk() == key.jwk()
+        assert "d" not in key.jwk()
     signer = BookingSigner(KEYS[:3])
     assert jwt.get_unverified_header(signer.sign(BOOKING, "RS256"))["alg"] == "EdDSA"

@@ -50,9 +50,9 @@ setups = st.builds(
 def fly(on: Autopilot, rate: int, reports: Iterable[Reading | None], course: Course = NEW) -> list[Course]:
     """The rate after each step."""
     courses, at_ms = [], course.last.at_ms if course.last else 1_000_000
-    for it in reports:
+    for report in reports:
         at_ms += STEP_MS
-        shop = None if it is None else health([msgspec.structs.replace(it, at_ms=at_ms - 1)], at_ms)
+        shop = None if report is None else health([msgspec.structs.replace(report, at_ms=at_ms - 1)], at_ms)
         course = decide(on, course, used(at_ms, rate), shop)
         assert course.last is not None
         rate = course.last.rate_to

@@ -57,18 +57,18 @@ def _is_commit(statement: ast.Node) -> bool:
 
 
 def _made(parsed: list[ast.Node]) -> Iterator[tuple[ObjectType, str]]:
-    for it in parsed:
-        match it:
+    for statement in parsed:
+        match statement:
             case ast.CreateStmt(relation=relation):
                 yield ObjectType.OBJECT_TABLE, relation.relname
             case ast.ViewStmt(view=view):
                 yield ObjectType.OBJECT_VIEW, view.relname
             case ast.CreateTrigStmt():
-                yield ObjectType.OBJECT_TRIGGER, it.trigname
+                yield ObjectType.OBJECT_TRIGGER, statement.trigname
             case ast.CreateFunctionStmt():
-                yield ObjectType.OBJECT_FUNCTION, it.funcname[-1].sval
+                yield ObjectType.OBJECT_FUNCTION, statement.funcname[-1].sval
             case ast.IndexStmt():
-                yield ObjectType.OBJECT_INDEX, it.idxname
+                yield ObjectType.OBJECT_INDEX, statement.idxname
 
 
 def _transaction(migration: MigrationCheck, statement: ast.TransactionStmt) -> None:
@@ -108,8 +108,8 @@ def _index(migration: MigrationCheck, statement: ast.IndexStmt) -> None:
 
 
 def _drop(migration: MigrationCheck, statement: ast.DropStmt) -> None:
-    for it in statement.objects:
-        path = it.objname if isinstance(it, ast.ObjectWithArgs) else it
+    for dropped in statement.objects:
+        path = dropped.objname if isinstance(dropped, ast.ObjectWithArgs) else dropped
         name = (path[-1] if isinstance(path, tuple) else path.names[-1]).sval
         if statement.removeType == ObjectType.OBJECT_INDEX and statement.concurrent:
             migration.dropped_indexes.add(name)
@@ -133,9 +133,9 @@ def _rename(migration: MigrationCheck, statement: ast.RenameStmt) -> None:
 
 def _change_rows(migration: MigrationCheck, statement: ast.Node) -> None:
     found = _changes(statement)
-    for it in found.changes:
-        if not migration.is_new(it.relation) and not found.limited:
-            what = f"{type(it).__name__.removesuffix('Stmt').upper()} {it.relation.relname}"
+    for change in found.changes:
+        if not migration.is_new(change.relation) and not found.limited:
+            what = f"{type(change).__name__.removesuffix('Stmt').upper()} {change.relation.relname}"
             migration.refuse("rows", f"{what} keeps every row locked until all are done; {BATCHES}")
 
 

@@ -67,12 +67,12 @@ def lines(edit: SaleEdit, now: Context) -> list[Line]:
         )
         for it in edit.sections
     ]
-    for it in ROOM_FIELDS:
-        if it == "theme" and it in edit.room:
-            before, after = sale_words.look_words(settings.theme, edit.room[it])
+    for name in ROOM_FIELDS:
+        if name == "theme" and name in edit.room:
+            before, after = sale_words.look_words(settings.theme, edit.room[name])
             effects.append(Line("Look", before, after, "Fans see it with their next page."))
-        elif it in edit.room:
-            effects.append(_line(it, getattr(settings, it), edit.room[it], changed, event, now))
+        elif name in edit.room:
+            effects.append(_line(name, getattr(settings, name), edit.room[name], changed, event, now))
     return effects
 
 
