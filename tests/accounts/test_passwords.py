@@ -55,19 +55,19 @@ class _Working:
 
 async def test_a_password_is_known_again_and_no_other() -> None:
     checked = Passwords(Watched())
-    kept = await checked.hash("naïve password")
-    assert kept != await checked.hash("naïve password")  # each has its own salt
-    assert await checked.verify(kept, "naïve password")
-    assert await checked.verify(kept, "nai\u0308ve password")  # the same letters, typed on another keyboard
-    assert not await checked.verify(kept, "Naïve password")
+    stored = await checked.hash("naïve password")
+    assert stored != await checked.hash("naïve password")  # each has its own salt
+    assert await checked.verify(stored, "naïve password")
+    assert await checked.verify(stored, "nai\u0308ve password")  # the same letters, typed on another keyboard
+    assert not await checked.verify(stored, "Naïve password")
 
 
 async def test_an_account_that_is_not_there_costs_the_same_work() -> None:
     watched = Watched()
     checked = Passwords(watched)
-    kept = await checked.hash("correct horse")
+    stored_hash = await checked.hash("correct horse")
     watched.works = 0
-    assert not await checked.verify(kept, "wrong horse")
+    assert not await checked.verify(stored_hash, "wrong horse")
     assert watched.works == 1
     assert not await checked.verify(None, "wrong horse")
     assert watched.works == 2

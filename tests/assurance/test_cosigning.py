@@ -149,11 +149,11 @@ async def test_a_witness_that_is_away_slows_nothing_and_is_left_alone_for_a_whil
     vkey = await a_log(stores)
     async with (
         a_witness(tmp_path / "a", vkey) as good,
-        a_witness(tmp_path / "b", vkey, "blog.example/w") as gone,
+        a_witness(tmp_path / "b", vkey, "blog.example/w") as unreachable,
     ):
         pass
     async with a_witness(tmp_path / "a", vkey) as good:
-        away = f"{NOBODY} {gone.key.vkey}"
+        away = f"{NOBODY} {unreachable.key.vkey}"
         started = [await cosign(stores, away, good.setting)]
         size = len((await exported(stores)).entries)
         [line] = (await cosignatures.select_cosignatures(stores.postgres, ROOM, [size]))[size]
@@ -163,8 +163,8 @@ async def test_a_witness_that_is_away_slows_nothing_and_is_left_alone_for_a_whil
         await write(stores, ROOM)
     export = await exported(stores)
     assert kinds(export, good.key) == set()
-    assert kinds(export, good.key, gone.key, quorum=1) == set()
-    assert kinds(export, good.key, gone.key) == {"unwitnessed"}
+    assert kinds(export, good.key, unreachable.key, quorum=1) == set()
+    assert kinds(export, good.key, unreachable.key) == {"unwitnessed"}
 
 
 async def test_a_witness_is_believed_only_with_its_own_key(stores: Stores, tmp_path: Path) -> None:

@@ -157,10 +157,10 @@ class Product:
         assert found is not None
         async with Redis.from_url(found.redis_url) as redis:
 
-            async def noted() -> bool:
+            async def recorded() -> bool:
                 return int(await redis.hget(meter, "moved_ms") or 0) > 0
 
-            await wait_until(noted, f"the first tick of {room_id}")
+            await wait_until(recorded, f"the first tick of {room_id}")
 
     async def moved_ago(self, room_id: str, seconds: int) -> None:
         """Pretend that the room's queue last moved this much longer ago; requires that it has `ticked`."""

@@ -63,8 +63,12 @@ async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, sit
     await site.set(admission_rate_per_minute=6000)
     await expect(page.get_by_role("heading", name="Shop GET /cart?a=1&b=%20x")).to_be_visible()
     assert page.url == f"{site.url}/cart?a=1&b=%20x"
-    (kept,) = [it for it in await page.context.cookies(site.url) if it.get("name") == PASS + site.room_id]
-    assert (kept.get("httpOnly"), kept.get("sameSite"), kept.get("domain")) == (True, "Lax", "shop.localhost")
+    (passes,) = [it for it in await page.context.cookies(site.url) if it.get("name") == PASS + site.room_id]
+    assert (passes.get("httpOnly"), passes.get("sameSite"), passes.get("domain")) == (
+        True,
+        "Lax",
+        "shop.localhost",
+    )
     await page.reload()
     await expect(page.get_by_role("heading", name="Shop GET /cart")).to_be_visible()
     second = await page.context.new_page()

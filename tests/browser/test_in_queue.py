@@ -88,15 +88,15 @@ async def test_a_place_goes_to_another_device(visitor: OpenContext, product: Pro
     await expect(first.locator(".qr svg")).to_be_visible()
     link = await first.get_by_label("Link to your place", exact=True).input_value()
     second = await (await visitor()).new_page()
-    asked: list[str] = []
-    second.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    second.on("request", lambda request: requests.append(request.url))
     await second.goto(link)
     await second.get_by_role("button", name="Move the place here").click()
     await expect(heading(second)).to_have_text("You are in the queue")
     assert await number_of(second) == number
     code = link.partition("#")[2]
     assert code
-    assert not any(code in url.partition("#")[0] for url in asked)
+    assert not any(code in url.partition("#")[0] for url in requests)
     assert (await product.status(room_id))["waiting"] == 2
     await first.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(first)).to_have_text("You left the queue")

@@ -56,8 +56,8 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await wait_until(partial(arrived, "Confirm your e-mail address"), "the mail to confirm", every_s=0.2)
     of_bob = plain_page.locator(".row", has_text="to bob@example.org")
     await of_bob.get_by_role("link", name="Confirm your e-mail address: Northern Lights").click()
-    asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
-    link = await asked.get_attribute("href")
+    confirm_link = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
+    link = await confirm_link.get_attribute("href")
     assert link is not None
     await page.goto(link)  # not the browser with which Bob joined
     await page.get_by_role("button", name="Yes, write to me").click()

@@ -31,8 +31,8 @@ async def test_the_preview_follows_what_is_typed(page: Page, product: Product) -
     await expect(look.locator(".mark img")).to_be_visible()
     await page.get_by_role("button", name="Create sale").click()
     await expect(page).to_have_url(f"{product.url}/admin/rooms/winter-gala/overview")
-    kept = "SELECT FROM rooms WHERE room_id = $1 AND settings #>> '{theme,logo}' LIKE 'data:image/%'"
-    assert await product.sql(kept, "winter-gala") == "SELECT 1"
+    stored_logo = "SELECT FROM rooms WHERE room_id = $1 AND settings #>> '{theme,logo}' LIKE 'data:image/%'"
+    assert await product.sql(stored_logo, "winter-gala") == "SELECT 1"
 
 
 async def test_it_is_made_without_scripts(plain_page: Page, product: Product) -> None:

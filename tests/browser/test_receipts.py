@@ -22,10 +22,10 @@ async def receipt_of(page: Page, product: Product, tmp_path: Path) -> Path:
     await signed_up_to(product, room_id, " joined 1 ")
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Keep a receipt of my place").first.click()
-    kept = tmp_path / "receipt.json"
-    await (await download.value).save_as(kept)
+    file = tmp_path / "receipt.json"
+    await (await download.value).save_as(file)
     await page.get_by_role("link", name="How fair this queue is").click()
-    return kept
+    return file
 
 
 async def test_a_browser_that_cannot_check_signatures_calls_no_receipt_genuine(
@@ -40,12 +40,12 @@ async def test_a_browser_that_cannot_check_signatures_calls_no_receipt_genuine(
 async def test_a_fan_keeps_a_receipt_and_finds_their_place_in_the_log(
     page: Page, product: Product, tmp_path: Path
 ) -> None:
-    kept = await receipt_of(page, product, tmp_path)
+    file = await receipt_of(page, product, tmp_path)
     says = page.locator("[data-receipt-says]")
     chooser = page.get_by_label("Check a receipt")
-    await chooser.set_input_files(kept)
+    await chooser.set_input_files(file)
     await expect(says).to_contain_text("the log has this place: number 1,")
-    document = json.loads(kept.read_text())
+    document = json.loads(file.read_text())
     head, claims, signature = document["statement"].split(".")
     document["statement"] = ".".join((head, claims, signature[:-4] + "AAAA"))
     changed = tmp_path / "changed.json"

@@ -67,8 +67,8 @@ async def test_seats_are_blocked_in_both_stores_and_sold_to_nobody(stores: Store
         with pytest.raises(SeatTaken):
             await reserve_seats(engine, ann, A1)
         assert await check(stores, GALA) == []
-        kept = await seat_blocks.blocked_seats(stores, GALA)
-        assert [(it.seat_id, it.kept_as) for it in kept] == [(A1, "house"), (A2, "blocked")]
+        blocked = await seat_blocks.blocked_seats(stores, GALA)
+        assert [(it.seat_id, it.kept_as) for it in blocked] == [(A1, "house"), (A2, "blocked")]
         with pytest.raises(ValidationFailed):
             await block(stores, "stalls-a-99")
         assert await release(stores, A1, B1) == ([A1], [B1])

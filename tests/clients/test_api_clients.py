@@ -115,9 +115,9 @@ def test_the_types_of_what_is_done_by_hand_are_those_of_the_contract() -> None:
     spec.loader.exec_module(generate)
     document = json.loads(json.dumps(contract(CALLS)))
     made = generate.files(document)
-    kept, now = (classes_of(it) for it in (generate.PYTHON.read_text(), made[generate.PYTHON]))
+    committed, now = (classes_of(it) for it in (generate.PYTHON.read_text(), made[generate.PYTHON]))
     for name in BY_HAND:
-        assert kept[name] == now[name], f"{name}: make client-types"
+        assert committed[name] == now[name], f"{name}: make client-types"
     typescript = generate.TYPESCRIPT.read_text()
     for name in BY_HAND:
         one = generate.typescript_types(document["components"]["schemas"])[name]

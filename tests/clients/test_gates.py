@@ -194,7 +194,7 @@ async def _case(site: Site, case: dict[str, Any], kind: str) -> None:
     for name, value in case.get("headers", {}).items():
         headers[name] = "x" * 12_000 if value == "LONG" else value
 
-    async def asked() -> httpx.Response:
+    async def send() -> httpx.Response:
         return await site.http.request(
             case.get("method", "GET"),
             f"http://127.0.0.1:{port}{path}",
@@ -203,17 +203,17 @@ async def _case(site: Site, case: dict[str, Any], kind: str) -> None:
         )
 
     if who == "used ticket":
-        assert (await asked()).status_code == 302
+        assert (await send()).status_code == 302
     if case.get("soon"):
 
         async def is_over() -> bool:
-            return (await asked()).status_code == 302
+            return (await send()).status_code == 302
 
         await wait_until(is_over, "the end of a session to be known")
     if case.get("away"):
         site.way.cut()
     try:
-        answer = await asked()
+        answer = await send()
     finally:
         site.way.restore()
     await _held_against(site, case, answer, host, kind)

@@ -185,19 +185,19 @@ async def test_every_refusal_of_the_connector_leads_back_into_the_line(
 
 async def test_a_member_has_one_place_by_an_enqueue_token(shop: Shop, http: httpx.AsyncClient) -> None:
     await shop.set(admission_rate_per_minute=0)
-    seen = set()
+    visitors = set()
     for _ in range(2):
         browser = shop.browser(http)
-        asked = await browser.get(f"{shop.url}/members")
-        joined = await browser.follow(asked)
+        answer = await browser.get(f"{shop.url}/members")
+        joined = await browser.follow(answer)
         assert joined.headers["location"].startswith(f"/rooms/{ROOM}?return_to=")
-        assert (await browser.follow(asked)).status_code == 302  # loaded again by the same browser
-        stranger = await shop.browser(http).follow(asked)
+        assert (await browser.follow(answer)).status_code == 302  # loaded again by the same browser
+        stranger = await shop.browser(http).follow(answer)
         assert stranger.status_code == 401  # already used
         origin = {"Origin": shop.product.url, "Cookie": _cookie(browser, shop)}
         place = (await http.post(f"{shop.product.url}/v1/rooms/{ROOM}/places", headers=origin)).json()
-        seen.add((place["visitor_id"], place["queue_number"]))
-    assert len(seen) == 1
+        visitors.add((place["visitor_id"], place["queue_number"]))
+    assert len(visitors) == 1
 
 
 async def test_the_configuration_is_read_and_pushed(shop: Shop, http: httpx.AsyncClient) -> None:

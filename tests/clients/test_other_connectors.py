@@ -29,35 +29,35 @@ async def test_an_app_polls_its_own_address_in_json_until_the_shop_answers(produ
     async with serve_app(gate) as shop, plain_client(follow_redirects=True, timeout=20) as app:
         room = "/v1/rooms/jsonline"
         await product.staff("PATCH", room, {"target_url": f"{shop}/"})
-        seen: list[dict[str, Any]] = []
+        documents: list[dict[str, Any]] = []
 
-        async def asked() -> httpx.Response:
+        async def poll() -> httpx.Response:
             answer = await app.get(f"{shop}/api/items?page=2", headers=JSON)
             assert answer.status_code == 200, answer.text
             if answer.headers["content-type"] == "application/json":
-                seen.append(answer.json()["cfWaitingRoom"])
+                documents.append(answer.json()["cfWaitingRoom"])
             return answer
 
         async def number() -> int:
             place = await app.get(f"{product.url}{room}/places/me")
             return int(place.json()["queue_number"])
 
-        await asked()
+        await poll()
         first = await number()
-        await asked()
+        await poll()
         assert await number() == first
-        for it in seen:
+        for it in documents:
             assert it["inWaitingRoom"]
             assert 1 <= it["refreshIntervalSeconds"] <= 20
             assert (it["waitTimeKnown"], it["waitTime"], it["waitTimeFormatted"]) == (False, 0, "unavailable")
             assert datetime.strptime(it["lastUpdated"], "%Y-%m-%dT%H:%M:%S.%fZ")
             assert len(it["lastUpdated"]) == len("2021-08-03T23:46:00.000Z")
             assert (it["queueAll"], it["queueIsFull"], it["isFIFOQueue"]) == (True, False, True)
-        assert seen[0].keys() == FIELDS
+        assert documents[0].keys() == FIELDS
         await product.staff("PATCH", room, {"admission_rate_per_minute": 6000})
 
         async def inside() -> bool:
-            return (await asked()).text == "Shop GET /api/items?page=2"
+            return (await poll()).text == "Shop GET /api/items?page=2"
 
         await wait_until(inside, "the turn", timeout_s=30)
         assert (await app.get(f"{shop}/api/next", headers=JSON)).text == "Shop GET /api/next"

@@ -98,16 +98,16 @@ async def test_a_site_that_copied_it_asks_the_gate(
     monkeypatch.delitem(sys.modules, "shop", raising=False)
     async with site(kind, tmp_path) as url:
 
-        async def asked() -> httpx.Response:
+        async def get_page() -> httpx.Response:
             return await http.get(f"{url}/", headers={"Host": "shop.localhost", **HTML})
 
-        sent = await asked()
+        sent = await get_page()
         assert sent.status_code == 302, sent.text
         assert sent.headers["location"].startswith(f"{product.url}/rooms/{room_id}?return_to=")
         await product.staff("PATCH", f"/v1/rooms/{room_id}", {"gate_mode": "off"})
 
         async def passes() -> bool:
-            found = await asked()
+            found = await get_page()
             return (found.status_code, found.text) == (200, "Shop")
 
         await wait_until(passes, "the gate to be off")

@@ -29,13 +29,13 @@ async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:
                 await client.get("key")
         nodes = [start(folder / f"node{number}") for number in range(3)]
 
-        async def there() -> bool:
+        async def answers_again() -> bool:
             try:
                 return bool(await client.get("key") == "value")
             except REDIS_AWAY:
                 return False
 
-        await wait_until(there, "the cluster")
+        await wait_until(answers_again, "the cluster")
         await client.aclose()
     finally:
         for node in nodes:

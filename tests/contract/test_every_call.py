@@ -200,22 +200,22 @@ async def test_machines_need_no_credential(web: Web, path: str) -> None:
 
 async def test_defaults_and_examples_fit_their_own_schemas(web: Web) -> None:
     document = (await web.get("/openapi.json")).json()
-    seen = 0
+    checked = 0
 
-    def look(node: Any) -> None:
-        nonlocal seen
+    def check_node(node: Any) -> None:
+        nonlocal checked
         if isinstance(node, dict):
             if "default" in node and "$ref" not in str(node):
-                seen += 1
+                checked += 1
                 assert jsonschema_rs.is_valid(node, node["default"]), node
             for value in node.values():
-                look(value)
+                check_node(value)
         elif isinstance(node, list):
             for value in node:
-                look(value)
+                check_node(value)
 
-    look(document)
-    assert seen > 20
+    check_node(document)
+    assert checked > 20
 
 
 async def test_the_contract_of_the_docs_page_has_no_word_that_openapi_3_0_lacks(web: Web) -> None:

@@ -118,8 +118,8 @@ def test_every_buyer_has_a_token_a_key_and_a_body_of_its_own_length() -> None:
     tokens, keys, lengths, bodies = zip(*requests.lines, strict=True)
     assert len(set(tokens)) == len(set(keys)) == 50
     assert [str(len(body)) for body in bodies] == list(lengths)
-    asked = [json.loads(body)["items"][0] for body in bodies]
-    assert {item["ticket_type_id"] for item in asked} == set(crowd.TICKET_TYPES)
+    items = [json.loads(body)["items"][0] for body in bodies]
+    assert {item["ticket_type_id"] for item in items} == set(crowd.TICKET_TYPES)
 
 
 def test_throttled_joins_come_from_many_addresses() -> None:

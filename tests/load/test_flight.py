@@ -78,7 +78,7 @@ def test_what_a_shop_bears_is_where_its_p95_is_at_the_target() -> None:
     shop = Shop(noise=0.0)
     on = Autopilot(floor=1, ceiling=10_000)
     most = round(bears(shop, CAPACITY, on.p95_ms))
-    kept = Flight(
+    unchanged = Flight(
         on=Autopilot(floor=most, ceiling=most),
         shop=shop,
         capacity=CAPACITY,
@@ -86,7 +86,7 @@ def test_what_a_shop_bears_is_where_its_p95_is_at_the_target() -> None:
         lasts_s=60,
         rate=most,
     )
-    assert fly(kept)[-1].p95_ms == pytest.approx(on.p95_ms, rel=0.02)
+    assert fly(unchanged)[-1].p95_ms == pytest.approx(on.p95_ms, rel=0.02)
 
 
 def test_the_command_plays_all_scenes_on_the_real_scripts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,8 +47,8 @@ async def test_the_bare_prototype_sells_what_there_is_and_keeps_what_it_promised
     await asyncio.gather(working, return_exceptions=True)
     await application.end()
     promised = {document["reservation_id"] for status, document in answers if status == 201}
-    kept = await connection.fetch("SELECT reservation_id FROM reference_reservations")
-    assert {row["reservation_id"] for row in kept} == promised
+    stored = await connection.fetch("SELECT reservation_id FROM reference_reservations")
+    assert {row["reservation_id"] for row in stored} == promised
     assert sorted(status for status, _ in answers) == [201] * 7 + [409] * 3
     assert await redis.xlen(bare.STREAM) == 0
     await connection.execute("DROP TABLE reference_reservations")

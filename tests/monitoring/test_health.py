@@ -31,7 +31,7 @@ def named(name: str, processes: list[health.Process] | Unreachable) -> health.Pr
 
 
 async def test_every_part_tells_of_itself(stores: Stores) -> None:
-    there = asyncio.create_task(heartbeat.keep_beating(stores.redis, "ours", Loops()))
+    beating = asyncio.create_task(heartbeat.keep_beating(stores.redis, "ours", Loops()))
 
     async def a_web() -> health.Process | None:
         found = named("ours", (await health.check(stores)).webs)
@@ -40,8 +40,8 @@ async def test_every_part_tells_of_itself(stores: Stores) -> None:
     web = await wait_until(a_web, "the heartbeat")
     assert web.alive
     assert int(web.about["memory"]) > 1_000_000
-    there.cancel()
-    await asyncio.gather(there, return_exceptions=True)
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)
     found = await health.check(stores)
     assert named("ours", found.webs) is None
     assert not isinstance(found.redis, Unreachable)
@@ -111,9 +111,9 @@ async def test_the_audit_log_is_kept_for_ever_unless_a_setting_says_how_long(sto
         "FROM unnest(ARRAY[1, 40]) AS n"
     )
     assert Settings().audit_keep_days == 0
-    for days, left in ((0, 2), (60, 2), (30, 1)):
+    for days, expected in ((0, 2), (60, 2), (30, 1)):
         await retention.forget(stores.postgres, days)
-        assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == left
+        assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == expected
 
 
 async def test_a_redis_that_may_throw_keys_away_is_told_in_the_log_and_on_the_page(stores: Stores) -> None:

@@ -130,20 +130,20 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
 
 def looked_at_holding(spans: list[ReceivedSpan], reservation_id: str) -> None:
     """From the proxy's span to the COMMIT in the worker."""
-    asked = only(spans, f"POST {RESERVE}")
-    assert (asked.kind, asked.service, asked.parent_id) == ("server", "fairgate-web", CALLER)
-    assert has(asked, {"http.request.method": "POST", "http.route": RESERVE, "url.scheme": "http"})
-    assert has(asked, {"http.response.status_code": 201, "url.path": "/v1/events/gala/reservations"})
-    assert not asked.failed
+    request = only(spans, f"POST {RESERVE}")
+    assert (request.kind, request.service, request.parent_id) == ("server", "fairgate-web", CALLER)
+    assert has(request, {"http.request.method": "POST", "http.route": RESERVE, "url.scheme": "http"})
+    assert has(request, {"http.response.status_code": 201, "url.path": "/v1/events/gala/reservations"})
+    assert not request.failed
     batch = only(spans, "submit reservations")
-    assert (batch.parent_id, batch.links) == (asked.span_id, [(TRACE, asked.span_id)])
+    assert (batch.parent_id, batch.links) == (request.span_id, [(TRACE, request.span_id)])
     submit = only(spans, "EVALSHA submit")
     assert (submit.kind, submit.parent_id) == ("client", batch.span_id)
     assert has(submit, {"db.system.name": "redis", "db.operation.name": "EVALSHA"})
     assert has(submit, {"db.stored_procedure.name": "submit", "server.address": "127.0.0.1"})
     work = only(spans, "process submissions")
     assert (work.kind, work.service) == ("consumer", "fairgate-worker")
-    assert (work.parent_id, work.links) == (asked.span_id, [(TRACE, asked.span_id)])
+    assert (work.parent_id, work.links) == (request.span_id, [(TRACE, request.span_id)])
     assert has(work, {"messaging.operation.type": "process", "messaging.batch.message_count": 1})
     steps = ["SELECT insert_holds", "PIPELINE settle"]
     assert [it.name for it in spans if it.parent_id == work.span_id and it.name in steps] == steps
@@ -152,8 +152,8 @@ def looked_at_holding(spans: list[ReceivedSpan], reservation_id: str) -> None:
     assert insert.attributes["fairgate.autocommit"] is True  # the inserting statement is the COMMIT
     assert reservation_id not in insert.attributes["db.query.text"]
     outcome = only(spans, "outcome")
-    assert outcome.parent_id == asked.span_id
-    assert outcome.started_ns < only(spans, "PIPELINE settle").ended_ns < asked.ended_ns
+    assert outcome.parent_id == request.span_id
+    assert outcome.started_ns < only(spans, "PIPELINE settle").ended_ns < request.ended_ns
 
 
 def looked_at_paying(spans: list[ReceivedSpan], reservation_id: str) -> None:

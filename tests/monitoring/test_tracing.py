@@ -75,10 +75,10 @@ async def test_a_collector_that_answers_nothing_does_not_keep_a_process_from_end
     otel: pytest.MonkeyPatch,
 ) -> None:
     otel.setattr(tracing, "SHUTDOWN_S", 0.1)
-    asked, let_go = asyncio.Event(), asyncio.Event()
+    requested, let_go = asyncio.Event(), asyncio.Event()
 
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.set()
+        requested.set()
         await let_go.wait()
         writer.close()
 
@@ -89,7 +89,7 @@ async def test_a_collector_that_answers_nothing_does_not_keep_a_process_from_end
         span = tracer.request(None)
         assert span is not None
         span.end()
-        await asyncio.wait_for(asked.wait(), PATIENCE_S)
+        await asyncio.wait_for(requested.wait(), PATIENCE_S)
     let_go.set()  # only now, so nobody waited for the response
     server.close()
 

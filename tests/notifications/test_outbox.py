@@ -195,7 +195,7 @@ async def test_a_room_tells_what_becomes_of_it(stores: Stores) -> None:
 async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: Stores) -> None:
     await a_sale(stores)
 
-    async def seen(state: RoomState, now_ms: int) -> None:
+    async def record_state(state: RoomState, now_ms: int) -> None:
         zeros: dict[str, Any] = dict.fromkeys(
             "epoch serving_position last_number waiting called active".split(), 0
         )
@@ -211,12 +211,12 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
         )
         await rooms.record_progress(stores.postgres, HALL, status)
 
-    await seen("open", 1_000)
-    await seen("sold_out", 2_000)
-    await seen("open", 1_900)  # another worker, slightly behind
-    await seen("sold_out", 2_100)
-    await seen("open", 3_000)
-    await seen("sold_out", 4_000)
+    await record_state("open", 1_000)
+    await record_state("sold_out", 2_000)
+    await record_state("open", 1_900)  # another worker, slightly behind
+    await record_state("sold_out", 2_100)
+    await record_state("open", 3_000)
+    await record_state("sold_out", 4_000)
     await relay(stores)
     assert types(await streamed(stores)) == ["room.sold_out"] * 2
 
@@ -235,5 +235,5 @@ async def test_what_was_told_is_forgotten_after_days_and_not_before(stores: Stor
     )
     await stores.postgres.execute("INSERT INTO outbox (type, subjects) VALUES ('reservation.held', '{r2}')")
     await outbox.forget(stores.postgres)
-    left = await stores.postgres.fetch("SELECT subjects FROM outbox")
-    assert [row["subjects"] for row in left] == [["r2"], ["r2"]]
+    remaining = await stores.postgres.fetch("SELECT subjects FROM outbox")
+    assert [row["subjects"] for row in remaining] == [["r2"], ["r2"]]

@@ -102,8 +102,8 @@ async def test_each_query_is_asked_by_name() -> None:
         assert await query_health(source, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5)
         more = PrometheusSource(url=source.url + "/", **QUERIES, in_flight="busy")
         assert await query_health(more, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5, in_flight=0)
-    asked = sorted(parse_qs(it.body.decode())["query"][0] for it in receiver.received)
-    assert asked == ["1000 * p95", "1000 * p95", "busy", "errors", "errors"]
+    queries = sorted(parse_qs(it.body.decode())["query"][0] for it in receiver.received)
+    assert queries == ["1000 * p95", "1000 * p95", "busy", "errors", "errors"]
 
 
 async def test_it_is_not_asked_where_webhooks_may_not_go() -> None:

@@ -73,5 +73,7 @@ async def test_the_log_is_bounded_by_age_and_by_number(
     await stores.postgres.execute(note, other.webhook_id, 2, delivery_log.ATTEMPTS_KEPT_DAYS + 1)
     monkeypatch.setattr(delivery_log, "ATTEMPTS_MAX", 5)
     await delivery_log.forget_attempts(stores.postgres)
-    left = {it: (await webhooks.attempts(stores, it.webhook_id, limit=9, offset=0))[1] for it in (one, other)}
-    assert left == {one: 5, other: 3}
+    remaining = {
+        it: (await webhooks.attempts(stores, it.webhook_id, limit=9, offset=0))[1] for it in (one, other)
+    }
+    assert remaining == {one: 5, other: 3}

@@ -75,14 +75,14 @@ async def test_a_payment_that_was_never_sent_is_told_at_once_and_the_hold_stands
     async with a_shop(stores) as engine:
         gateway = GuardedGateway(SimulatedGateway(stores.postgres))
         await fail(gateway)
-        there, engine.gateway = engine.gateway, gateway
+        real_gateway, engine.gateway = engine.gateway, gateway
         reservation_id = await a_hold(engine)
         with pytest.raises(PaymentDeclined, match="charged nothing"):
             await confirm(engine, reservation_id, card(), "pay")
         assert (await current_state(engine, reservation_id)).status == "held"
-        await settle_payments(stores, there)
+        await settle_payments(stores, real_gateway)
         assert await total_charged(stores) == 0
-        engine.gateway = there
+        engine.gateway = real_gateway
         assert (await confirm(engine, reservation_id, card(), "again")).reservation.status == "confirmed"
 
 

@@ -29,12 +29,12 @@ OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}
 
 def environment(**settings: str) -> dict[str, str]:
     """Our environment without any Fairgate settings, plus these."""
-    kept = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not re.match(r"FAIRGATE_|(QUEUE_)?REDIS_URL$|DATABASE_URL$", name)
     }
-    return kept | {"FAIRGATE_OPS_TOKEN": OPS_TOKEN} | settings
+    return inherited | {"FAIRGATE_OPS_TOKEN": OPS_TOKEN} | settings
 
 
 @dataclass(frozen=True)

@@ -192,10 +192,10 @@ async def test_reconcile_tells_drift_and_mends_what_is_safe(
     await stores.redis.hincrby(RoomKeys(RoomId("concert")).stock, "free:seated", 3)
     connection = await asyncpg.connect(database_url)
     await connection.execute("UPDATE ticket_types SET sold = 1 WHERE ticket_type_id = 'standing'")
-    looked = await run("reconcile", "concert", "--check", code=1)
-    assert "concert: drift: Redis: seated: free + held + sold" in looked.out
-    assert "concert: drift: Postgres: counters and rows" in looked.out
-    assert "concert" in looked.err
+    check = await run("reconcile", "concert", "--check", code=1)
+    assert "concert: drift: Redis: seated: free + held + sold" in check.out
+    assert "concert: drift: Postgres: counters and rows" in check.out
+    assert "concert" in check.err
     await connection.execute("UPDATE ticket_types SET sold = 0")
     await connection.close()
     assert "concert: repaired: Redis: seated: free + held + sold" in (await run("reconcile", "concert")).out

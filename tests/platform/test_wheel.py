@@ -83,12 +83,12 @@ def link_needed(home: Path, *extras: str) -> None:
     names: set[str] = set()
     add_needed("fairgate", extras, names)
     for name in names - {"fairgate"}:
-        there = distribution(name)
+        package = distribution(name)
         for top in {
-            file.parts[0] for file in there.files or () if file.parts[0] not in ("..", "__pycache__")
+            file.parts[0] for file in package.files or () if file.parts[0] not in ("..", "__pycache__")
         }:
             if not (site / top).is_symlink():
-                (site / top).symlink_to(str(there.locate_file(top)))
+                (site / top).symlink_to(str(package.locate_file(top)))
 
 
 def add_needed(name: str, extras: tuple[str, ...], found: set[str]) -> None:

@@ -77,12 +77,12 @@ async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(s
     async with a_shop(stores) as engine:
         reservation_id = await a_hold(engine)
         await confirm(engine, reservation_id, card(), "pay")
-        there, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
+        real_gateway, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
         assert (await cancel(engine, reservation_id)).status == "cancelled"
         assert await payments(stores) == ["refunding"]
         await stores.postgres.execute(
             "UPDATE payments SET created_at = now() - interval '1 minute', refund_due_at = now()"
         )
-        await settle_payments(stores, there)
+        await settle_payments(stores, real_gateway)
         assert await payments(stores) == ["refunded"]
         assert await total_charged(stores) == 0

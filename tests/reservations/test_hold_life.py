@@ -123,9 +123,9 @@ class Sale:
 
     async def learn(self) -> None:
         """Take over the decisions into the model; rows never disappear."""
-        there = await rows(self.engine.stores)
+        stored = await rows(self.engine.stores)
         for reservation_id, visitor, quantity, _ in self.requests:
-            if reservation_id in there and reservation_id not in self.model.status:
+            if reservation_id in stored and reservation_id not in self.model.status:
                 self.model.quantity[reservation_id] = quantity
                 self.model.visitor[reservation_id] = visitor
                 self.model.status[reservation_id] = "held"

@@ -85,8 +85,10 @@ async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> 
 
         async def follow() -> None:
             ann = await a_session(stores)
-            asked = await reserve_tickets(engine, ann, "floor:1", wait=False)
-            await wait_until(lambda: _found(engine, asked.reservation_id, ann), "the reservation", every_s=0)
+            reserved = await reserve_tickets(engine, ann, "floor:1", wait=False)
+            await wait_until(
+                lambda: _found(engine, reserved.reservation_id, ann), "the reservation", every_s=0
+            )
 
         for _ in range(10):
             await asyncio.gather(*(follow() for _ in range(30)))

@@ -99,9 +99,9 @@ async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
         reserved = await reserve_tickets(engine, await a_session(stores), "floor:2")
         for command in SAFE[drift]:
             await plant(stores, command, reserved.reservation_id)
-        looked = await reconcile.reconcile(stores, GALA, repair=False)
-        assert looked.left
-        assert not looked.repaired
+        report = await reconcile.reconcile(stores, GALA, repair=False)
+        assert report.left
+        assert not report.repaired
         assert await check(stores, GALA) != [], "a check changes nothing"
         repaired = await reconcile.reconcile(stores, GALA, repair=True)
         assert (bool(repaired.repaired), repaired.left) == (True, [])

@@ -233,13 +233,13 @@ async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores:
 async def test_a_watcher_sees_each_change_and_the_end(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         reserved = await reserve_tickets(engine, await a_session(stores))
-        seen = []
+        statuses = []
         async for reservation in watch(engine, reserved.reservation_id):
-            seen.append(reservation.status)
+            statuses.append(reservation.status)
             if reservation.status == "held":
                 await stores.postgres.execute("UPDATE reservations SET status = 'expired', ended_at = now()")
                 await announce(stores.redis, [reserved.reservation_id])
-        assert seen == ["held", "expired"]
+        assert statuses == ["held", "expired"]
         assert not engine.watching
         with pytest.raises(ReservationNotFound):
             await anext(watch(engine, ReservationId("nothing")))

@@ -115,9 +115,9 @@ BAD: list[tuple[RequestedTickets, str]] = [
 
 async def test_what_is_wrong_is_named_and_changes_nothing(stores: Stores) -> None:
     async with a_hall(stores) as engine:
-        for asked, field in BAD:
+        for seat_ids, field in BAD:
             with pytest.raises(ValidationFailed) as wrong:
-                await reserve(engine, await a_session(stores), GALA, asked, idempotency_key="1")
+                await reserve(engine, await a_session(stores), GALA, seat_ids, idempotency_key="1")
             assert wrong.value.members["errors"][0]["field"] == field
         assert await rows(stores) == {}
         assert await states(stores.redis, LIVE) == ALL_FREE

@@ -103,9 +103,9 @@ ENDS: dict[End, str] = {
 async def answers_of(queues: Queues, known: PlaceClaims) -> set[str]:
     """The answers of each call."""
     found: set[str] = {(await place(queues, ROOM, known))[0].state}
-    for asked in (claim(queues, ROOM, known), queue.set_quantity(queues, ROOM, known, 1)):
+    for call in (claim(queues, ROOM, known), queue.set_quantity(queues, ROOM, known, 1)):
         try:
-            found.add((await asked)[0].state)
+            found.add((await call)[0].state)
         except Refusal as refusal:
             found.add(refusal.code.removeprefix("session_").removesuffix("_the_line"))
     return found

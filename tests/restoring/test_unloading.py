@@ -88,8 +88,8 @@ async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(queues: 
     before = (await status(queues, ROOM))[1]
     client: Client = queues.stores.redis
     assert await unload_closed(queues.stores) == 1
-    left = [it async for it in client.scan_iter("{*")]
-    assert [it for it in left if await client.ttl(it) == -1] == [], "everything left expires"
+    remaining = [it async for it in client.scan_iter("{*")]
+    assert [it for it in remaining if await client.ttl(it) == -1] == [], "everything left expires"
     assert not await client.sismember(ROOMS, ROOM)
     await client.delete(busy.KEYS.busy)
     found, now = await status(queues, ROOM)

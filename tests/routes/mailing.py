@@ -78,10 +78,10 @@ async def buy(web: Web, event_id: str = "gala", email: str = "ann@example.org") 
 async def wait_for_mail(server: MailServer, subject: str) -> EmailMessage:
     """The only mail with this subject."""
 
-    async def there() -> list[EmailMessage]:
+    async def matching() -> list[EmailMessage]:
         return [it for it in server.received() if it["Subject"] == subject]
 
-    [mail] = await wait_until(there, subject)
+    [mail] = await wait_until(matching, subject)
     return mail
 
 
@@ -89,9 +89,11 @@ async def wait_until_sent(stores: Stores) -> None:
     """Wait until no mail is in flight."""
 
     async def none_left() -> bool:
-        left = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"
-        published = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
-        return bool(await stores.postgres.fetchval(published) and await stores.postgres.fetchval(left))
+        all_sent = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"
+        all_published = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
+        return bool(
+            await stores.postgres.fetchval(all_published) and await stores.postgres.fetchval(all_sent)
+        )
 
     await wait_until(none_left, "the last mail")
 

@@ -60,8 +60,8 @@ async def test_neither_answers_nor_the_store_tell_a_password(web: Web) -> None:
     made = await web.post("/v1/users", ANN)
     assert "correct horse" not in made.text
     assert "argon2" not in made.text
-    kept = await web.app.stores.postgres.fetchval("SELECT password_hash FROM accounts")
-    assert kept.startswith("$argon2id$")
+    password_hash = await web.app.stores.postgres.fetchval("SELECT password_hash FROM accounts")
+    assert password_hash.startswith("$argon2id$")
 
 
 async def test_an_email_has_one_account_however_it_is_spelled(web: Web) -> None:
@@ -116,9 +116,9 @@ async def test_a_hash_of_old_parameters_is_renewed_at_the_next_login(web: Web) -
     await postgres.execute("UPDATE accounts SET password_hash = $1", old)
     for _ in range(2):
         assert (await web.post("/v1/login", LOGIN)).status_code == 200
-    kept = await postgres.fetchval("SELECT password_hash FROM accounts")
-    assert kept != old
-    assert not web.app.passwords.is_outdated(kept)
+    password_hash = await postgres.fetchval("SELECT password_hash FROM accounts")
+    assert password_hash != old
+    assert not web.app.passwords.is_outdated(password_hash)
 
 
 async def test_a_token_without_an_account_has_no_page(web: Web) -> None:

@@ -116,8 +116,8 @@ async def an_admin(web: Web, stores: Stores) -> dict[str, str]:
     await stores.postgres.execute("UPDATE accounts SET role = 'admin'")
     staff = await web.staff("admin", await stores.postgres.fetchval("SELECT account_id FROM accounts"))
     assert "Nobody gets e-mails yet" in (await web.get(HERE, headers=staff)).text
-    asked = await web.post(f"{HERE}/mailing", data={"severity": "ticket"}, headers=staff)
-    assert asked.status_code == 303
+    answer = await web.post(f"{HERE}/mailing", data={"severity": "ticket"}, headers=staff)
+    assert answer.status_code == 303
     assert "1 of staff gets e-mails" in (await web.get(HERE, headers=staff)).text
     return staff
 
@@ -146,8 +146,8 @@ async def test_who_acknowledges_an_alert_is_named_and_it_steps_back(web: Web, st
         assert code(await web.post("/v1/alerts/999/acknowledge", headers=web.as_("admin")))[0] == 404
         assert code(await web.post("/v1/alerts/x/acknowledge", headers=web.as_("admin")))[0] == 404
         for subject in ("ann", "bob"):  # the second time changes nothing
-            seen = (await web.post(path, headers=web.as_("admin", subject))).json()
-            assert seen["acknowledged_by"] == "ann"
+            acknowledged = (await web.post(path, headers=web.as_("admin", subject))).json()
+            assert acknowledged["acknowledged_by"] == "ann"
         staff = await web.staff("admin", "ann")
         await wait_until(partial(is_quiet, web, staff), "the banner to disappear")
         assert "Acknowledged by ann" in (await web.get(HERE, headers=staff)).text
@@ -227,8 +227,8 @@ async def test_without_a_worker_every_page_says_so_and_it_is_written_down(web: W
 
     [alert] = await wait_until(is_written, "its row")
     back = {**staff, "Referer": "http://fairgate.test/admin/orders?q=x"}
-    seen = await web.post(f"{HERE}/{alert['alert_id']}/acknowledge", data={}, headers=back)
-    assert seen.headers["location"] == "/admin/orders?q=x"
+    acknowledged = await web.post(f"{HERE}/{alert['alert_id']}/acknowledge", data={}, headers=back)
+    assert acknowledged.headers["location"] == "/admin/orders?q=x"
     assert not await is_shown()
     news: Any = watched.watch()
     assert [it.acknowledged_by for it in await anext(news)] == ["ann"]

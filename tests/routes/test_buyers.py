@@ -16,8 +16,8 @@ async def test_a_sale_asks_who_buys_and_keeps_what_is_said(
     web: Web, stores: Stores, worker: WorkerContext
 ) -> None:
     await web.event(floor=5)
-    asked = await web.send("PUT", "/v1/events/gala/buyer-form", json=FORM, headers=web.as_("admin"))
-    assert asked.status_code == 200, asked.text
+    answer = await web.send("PUT", "/v1/events/gala/buyer-form", json=FORM, headers=web.as_("admin"))
+    assert answer.status_code == 200, answer.text
     assert (await web.get("/v1/events/gala/buyer-form")).json()["email"] == "required"
     path, place, _ = await held(web)
     refused = await pay(web, path, place)
@@ -70,10 +70,10 @@ async def the_boss(web: Web) -> dict[str, str]:
 async def test_the_organiser_says_what_is_asked_for(web: Web) -> None:
     await web.event()
     boss = await the_boss(web)
-    asked = {"email": "required", "name": "optional", "phone": "off", "label-0": "Size", "kind-0": "choice"}
+    fields = {"email": "required", "name": "optional", "phone": "off", "label-0": "Size", "kind-0": "choice"}
     path = "/admin/rooms/gala/buyers"
-    assert (await web.post(path, data=asked, headers=boss)).status_code == 422  # a choice without options
-    saved = await web.post(path, data=asked | {"options-0": "S, M", "required-0": "on"}, headers=boss)
+    assert (await web.post(path, data=fields, headers=boss)).status_code == 422  # a choice without options
+    saved = await web.post(path, data=fields | {"options-0": "S, M", "required-0": "on"}, headers=boss)
     assert saved.status_code == 303, saved.text
     form = (await web.get("/v1/events/gala/buyer-form")).json()
     assert (form["email"], form["name"], form["questions"][0]["options"]) == (
@@ -96,10 +96,10 @@ async def test_the_organiser_says_what_mails_say(web: Web, stores: Stores, worke
     tested = await web.post(path, data=words | {"do": "test"}, headers=boss)
     assert tested.headers["location"].endswith("done=sent"), tested.text
 
-    async def kept() -> bool:
+    async def is_stored() -> bool:
         return bool(await stores.postgres.fetchval("SELECT state = 'kept' FROM mails WHERE kind = 'test'"))
 
-    await wait_until(kept, "the test mail")
+    await wait_until(is_stored, "the test mail")
     mail = await stores.postgres.fetchrow("SELECT * FROM mails WHERE kind = 'test'")
     assert mail is not None
     assert (mail["recipient"], mail["subject"]) == ("boss@example.org", "See you at Gala")

@@ -41,8 +41,10 @@ async def all_refunded(web: Web, stores: Stores) -> None:
 
     async def none_owed() -> bool:
         await settle_payments(stores, web.app.engine.gateway)
-        left = await stores.postgres.fetchval("SELECT count(*) FROM payments WHERE status = 'refunding'")
-        return not left
+        unrefunded = await stores.postgres.fetchval(
+            "SELECT count(*) FROM payments WHERE status = 'refunding'"
+        )
+        return not unrefunded
 
     await wait_until(none_owed, "the refunds")
 

@@ -95,8 +95,8 @@ async def test_an_event_with_reservations_stays(web: Web, worker: object) -> Non
     await web.event()
     _, booking = await web.inside("gala")
     assert (await web.reserve("gala", booking)).status_code == 201
-    kept = await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))
-    assert code(kept) == (409, "conflict")
+    refused = await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))
+    assert code(refused) == (409, "conflict")
     coin = await web.send("PATCH", "/v1/events/gala", json={"currency": "CHF"}, headers=web.as_("admin"))
     assert code(coin) == (409, "conflict")
 

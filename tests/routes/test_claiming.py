@@ -60,9 +60,9 @@ async def test_leaving_ends_the_session_and_a_second_time_changes_nothing(web: W
     place = bearer((await web.join("hall"))["place_token"])
     await web.post(CLAIM, headers=place)
     for _ in range(2):
-        left = await web.send("DELETE", "/v1/rooms/hall/places/me", headers=place)
-        assert left.status_code == 204
-        assert left.content == b""
+        answer = await web.send("DELETE", "/v1/rooms/hall/places/me", headers=place)
+        assert answer.status_code == 204
+        assert answer.content == b""
     assert code(await web.post(CLAIM, headers=place)) == (410, "done")
     assert (await web.get("/v1/rooms/hall/places/me", headers=place)).json()["state"] == "done"
 

@@ -68,9 +68,9 @@ async def test_the_last_change_is_undone_and_only_as_it_was_seen(web: Web) -> No
     await web.post(f"{HERE}/settings", data={RATE: "5", "active_visitors_max": ""}, headers=staff)
     page = (await web.get(HERE, headers=staff)).text
     assert "cap 1,000 → none, rate 60 → 5" in page
-    seen = re.findall(r'name="audit_id" value="(\d+)"', page)[0]
+    shown_id = re.findall(r'name="audit_id" value="(\d+)"', page)[0]
     await web.post(f"{HERE}/settings", data={"message": "Soon"}, headers=staff)
-    late = await web.post(f"{HERE}/undo", data={"audit_id": seen}, headers=staff)
+    late = await web.post(f"{HERE}/undo", data={"audit_id": shown_id}, headers=staff)
     assert late.status_code == 409
     assert "changed in the meantime" in late.text
     for _ in range(2):  # the message; after that, only an undo of the undo
@@ -173,8 +173,8 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
     assert feeds._rooms == {}  # nobody watches, so nothing is read any more
     client = web.http
     async with asyncio.timeout(PATIENCE_S):
-        asked = asyncio.create_task(client.get(f"{HERE}/events", headers=staff))
+        request = asyncio.create_task(client.get(f"{HERE}/events", headers=staff))
         await asyncio.sleep(0)
         await web.post("/admin/sign-out", data={}, headers=staff)
-        answer = await asked
+        answer = await request
     assert answer.status_code in (200, 401)  # the stream has ended

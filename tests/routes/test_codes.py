@@ -94,9 +94,9 @@ async def test_a_seat_file_keeps_what_is_not_on_sale(web: Web) -> None:
     file = await web.get(f"{path}.json", headers=staff)
     assert file.json()["sections"][0]["rows"] == [{"row": "a", "first": 1, "states": "fff", "kept": "h-b"}]
     await web.event("ball")
-    there = "/admin/rooms/ball/seats"
-    assert (await sent(web, f"{there}/read", staff, file=file.text, price="")).status_code == 303
-    assert (await web.get(f"{there}.json", headers=staff)).json() == file.json()
+    page = "/admin/rooms/ball/seats"
+    assert (await sent(web, f"{page}/read", staff, file=file.text, price="")).status_code == 303
+    assert (await web.get(f"{page}.json", headers=staff)).json() == file.json()
 
 
 SETS = "/v1/events/gala/codes"
@@ -149,13 +149,13 @@ async def test_very_many_codes_are_made_by_a_job(
     await web.event()
     count = 2 * job_lists.CODES_A_STEP + 1
     body = {"name": "Members", "count": count, "prefix": "m", "percent": 10}
-    asked = await web.post(SETS, body, headers=web.as_("admin"))
-    assert (asked.status_code, asked.json()["made"], asked.json()["wanted"]) == (202, 0, count)
+    answer = await web.post(SETS, body, headers=web.as_("admin"))
+    assert (answer.status_code, answer.json()["made"], answer.json()["wanted"]) == (202, 0, count)
     assert code(await web.post(SETS, body, headers=web.as_("admin"))) == (409, "conflict"), "one at a time"
-    staff, page = await web.staff("admin", "ada"), f"{PAGE}?set={asked.json()['set_id']}"
+    staff, page = await web.staff("admin", "ada"), f"{PAGE}?set={answer.json()['set_id']}"
     assert f"0 of {count:,} codes are made" in await shown(web, page, staff)
     await run_queue(stores, settings)
-    found = (await web.get(asked.headers["location"], headers=web.as_("operator"))).json()
+    found = (await web.get(answer.headers["location"], headers=web.as_("operator"))).json()
     assert (found["made"], found["active"]) == (count, True)
     assert "codes are made" not in await shown(web, page, staff)
     fields = await stores.redis.hkeys(RoomKeys(RoomId("gala")).codes)

@@ -109,8 +109,8 @@ async def test_the_navigation_leads_to_pages_there_are(web: Web) -> None:
     shown = re.findall(
         r'<a href="(/admin[\w/-]*)"(?: aria-current="page")?>', start.text.partition("</nav>")[0]
     )
-    there = {it.path for it in PAGES} - {"/admin/demo"}  # only in the demo
-    assert shown == [path for path in NAVIGATION.values() if path in there]
+    pages = {it.path for it in PAGES} - {"/admin/demo"}  # only in the demo
+    assert shown == [path for path in NAVIGATION.values() if path in pages]
     for path in shown:
         page = await web.get(path, headers=await web.staff())
         assert page.status_code == 200

@@ -187,8 +187,8 @@ async def test_roles_are_changed_but_not_ones_own_or_the_last_admins(web: Web) -
     assert (await sent(web, "/admin/users/boss/role", boss, role="operator")).status_code == 409
     assert (await sent(web, "/admin/users/olga/role", boss, role="king")).status_code == 422
     assert (await sent(web, "/admin/users/none/role", boss, role="user")).status_code == 404
-    asked = await sent(web, "/admin/users/olga/role", boss, role="admin")
-    assert (asked.status_code, "an admin?" in asked.text) == (200, True)  # one press makes nobody an admin
+    answer = await sent(web, "/admin/users/olga/role", boss, role="admin")
+    assert (answer.status_code, "an admin?" in answer.text) == (200, True)  # one press makes nobody an admin
     done = await sent(web, "/admin/users/olga/role", boss, role="user")
     assert (done.status_code, done.headers["location"]) == (303, "/admin/users?q=olga")
     assert "olga@example.org" in await shown(web, "/admin/users?q=olga", boss)

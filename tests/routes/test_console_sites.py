@@ -151,16 +151,16 @@ async def test_the_preview_shows_which_rule_decides(web: Web) -> None:
     rules = [{"header": "X-Monitor", "value": "yes"}]
     await web.room("shop", target_url="https://shop.example/", bypass=rules)
     path = "/admin/rooms/shop/preview"
-    asked = {"url": "https://shop.example/cart", "method": "GET", "as": "script"}
-    assert "It is let in and gets a pass" in (await sent(web, path, asked)).text
-    rule = await sent(web, path, asked | {"headers": "X-Monitor: yes"})
+    request = {"url": "https://shop.example/cart", "method": "GET", "as": "script"}
+    assert "It is let in and gets a pass" in (await sent(web, path, request)).text
+    rule = await sent(web, path, request | {"headers": "X-Monitor: yes"})
     assert "Rule 1: header X-Monitor: yes." in rule.text
-    asked |= {"client": "192.0.2.7"}
-    forged = await sent(web, path, asked | {"cookies": "fairgate_pass_shop=<b>forged</b>"})
+    request |= {"client": "192.0.2.7"}
+    forged = await sent(web, path, request | {"cookies": "fairgate_pass_shop=<b>forged</b>"})
     assert "<b>forged" not in forged.text
     assert "content-encoding" not in forged.headers  # because it contains cookies
     for field in ("url", "headers", "client"):
-        refused = await sent(web, path, asked | {field: "x"})
+        refused = await sent(web, path, request | {field: "x"})
         assert refused.status_code == 422
         assert f'id="{field}-wrong"' in refused.text
 
@@ -187,9 +187,9 @@ async def test_a_key_for_a_connector_is_shown_once(web: Web) -> None:
     form = fields_of(await page(web, path)) | {"cookie_minutes": "30"}
     assert secret[1] not in str(form)
     assert (await sent(web, path, form)).headers["location"] == f"{path}?saved=1"
-    kept = (await web.get("/v1/rooms/shop/knownuser", headers=web.as_("operator"))).json()
-    assert (kept["protect"], kept["cancel"]) == (now.json()["protect"], now.json()["cancel"])
-    assert [(it["operator"], it["negative"], it["ignore_case"]) for it in kept["cancel"]] == [
+    stored = (await web.get("/v1/rooms/shop/knownuser", headers=web.as_("operator"))).json()
+    assert (stored["protect"], stored["cancel"]) == (now.json()["protect"], now.json()["cancel"])
+    assert [(it["operator"], it["negative"], it["ignore_case"]) for it in stored["cancel"]] == [
         ("Equals", True, False)
     ]
     pushed = await sent(web, f"{path}/push", {"url": "http://127.0.0.1:9/"})
@@ -254,8 +254,8 @@ async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: 
     reset = await sent(web, "/admin/rooms/shop/reset", {})
     assert "it is empty, and numbers start at 1" in await page(web, reset.headers["location"])
     assert (await web.join("shop"))["queue_number"] == 1
-    kept = await sent(web, "/admin/rooms/shop/delete", {})  # from a page loaded when the room was empty
-    assert (kept.status_code, "1 wait in this room" in kept.text) == (409, True)
+    refused = await sent(web, "/admin/rooms/shop/delete", {})  # from a page loaded when the room was empty
+    assert (refused.status_code, "1 wait in this room" in refused.text) == (409, True)
     deleted = await sent(web, "/admin/rooms/shop/delete", {"force": "1"})
     assert "The room shop is deleted." in await page(web, deleted.headers["location"])
     assert (await web.get("/v1/rooms/shop")).status_code == 404

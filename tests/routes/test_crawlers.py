@@ -64,9 +64,9 @@ async def test_who_is_proved_passes_and_nobody_else_is_asked_about(
         assert await passed(BING, "157.55.39.1") == "crawler=bingbot"
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"):
             assert await passed(GOOGLE, address) == "", address
-        asked = len(names.queries)
+        queries = len(names.queries)
         assert await passed(BING, "66.249.66.1") == ""  # another crawler's host
-        assert len(names.queries) == asked + 1
+        assert len(names.queries) == queries + 1
         for agent, address in (
             (GOOGLE, "66.249.66.1"),  # proved a moment ago
             (GOOGLE, "192.0.2.1"),  # disproved a moment ago
@@ -78,7 +78,7 @@ async def test_who_is_proved_passes_and_nobody_else_is_asked_about(
         await web.room("plain", **SHOP)  # off by default
         headers = {"User-Agent": GOOGLE, "X-Forwarded-For": "66.249.66.1", "Accept": "text/html"}
         assert (await web.get("/v1/rooms/plain/gate", headers=headers)).status_code == 302
-        assert len(names.queries) == asked + 1
+        assert len(names.queries) == queries + 1
 
 
 async def test_a_flood_of_crawlers_asks_about_few_and_a_silent_server_proves_none(
@@ -91,8 +91,8 @@ async def test_a_flood_of_crawlers_asks_about_few_and_a_silent_server_proves_non
     for it in addresses:
         names.put(it, SILENT)
     agent = {b"user-agent": GOOGLE.encode()}
-    asked = [Request(web.app, "GET", GATE, {}, b"", agent, "http", it, "") for it in addresses]
-    assert await asyncio.gather(*map(found.proved, asked)) == [""] * 100
+    requests = [Request(web.app, "GET", GATE, {}, b"", agent, "http", it, "") for it in addresses]
+    assert await asyncio.gather(*map(found.proved, requests)) == [""] * 100
     assert len({name for name, _ in names.queries}) <= crawlers.ASKED_MAX
     assert {name for name, _ in names.queries} <= {reverse(it) for it in addresses}
     assert len(found._kept) <= 16

@@ -127,8 +127,8 @@ async def test_what_was_scanned_offline_is_merged_and_the_first_scan_counts(
     assert merged[1]["also"] is None
     again = await scan(web, *late, device="Gate B")
     assert [(it["verdict"], it["first"]) for it in again] == [(it["verdict"], it["first"]) for it in merged]
-    [asked] = await scan(web, ("online", one, NOON + timedelta(minutes=30)), device="Gate A")
-    assert (asked["verdict"], asked["first"]["at"]) == ("already", NOON.isoformat().replace("+00:00", "Z"))
+    [online] = await scan(web, ("online", one, NOON + timedelta(minutes=30)), device="Gate A")
+    assert (online["verdict"], online["first"]["at"]) == ("already", NOON.isoformat().replace("+00:00", "Z"))
     [future] = await scan(web, ("f", "unknown", datetime.now(UTC) + timedelta(days=300)))
     assert future["verdict"] == "unknown"
     assert await counted(web) == (2, 2)
@@ -246,10 +246,10 @@ async def test_who_is_at_the_door_sees_nothing_but_the_door(web: Web, codes: lis
 
 async def sizes_of_pages(web: Web, path: str, who: dict[str, str]) -> list[int]:
     """The number of attendees on each page, from this one to the last."""
-    sizes, seen = [], set[str]()
+    sizes, found = [], set[str]()
     while path:
-        assert path not in seen
-        seen.add(path)
+        assert path not in found
+        found.add(path)
         page = await shown(web, path, who)
         sizes.append(page.count('data-label="Name"'))
         more = re.search(r'href="([^"]*after=[^"]*)">More', page)

@@ -80,8 +80,8 @@ async def test_it_is_for_any_cache_for_seconds_and_hidden_rooms_are_for_none(web
     }
     assert "set-cookie" not in answer.headers
     assert (await web.get("/rooms/gala/fairness", headers=HTML)).status_code == 404
-    seen = await web.get("/rooms/gala/fairness", headers=HTML | web.as_("admin"))
-    assert (seen.status_code, seen.headers["cache-control"]) == (200, "private, no-store")
+    response = await web.get("/rooms/gala/fairness", headers=HTML | web.as_("admin"))
+    assert (response.status_code, response.headers["cache-control"]) == (200, "private, no-store")
 
 
 async def test_waits_are_those_of_the_rooms_own_history(web: Web) -> None:
@@ -111,8 +111,8 @@ async def test_shown_waits_are_held_against_the_real_ones(web: Web) -> None:
         await stores.postgres.execute("INSERT INTO calls VALUES ('hall', $1, $2, 10)", *values)
     pace, ranges = (60.0, 0.0, 60.0), "5:50,15:150,60:600,240:2400,960:9600,3840:38400"
     generation = await stores.postgres.fetchval("SELECT generation FROM rooms WHERE room_id = 'hall'")
-    kept = msgspec.structs.replace(START, pace=pace, ranges=ranges, generation=generation)
-    steps = [msgspec.structs.replace(kept, at_ms=(ago // 60_000 + at) * 60_000) for at in range(1, 7)]
+    sample = msgspec.structs.replace(START, pace=pace, ranges=ranges, generation=generation)
+    steps = [msgspec.structs.replace(sample, at_ms=(ago // 60_000 + at) * 60_000) for at in range(1, 7)]
     await room_history.insert_steps(stores.postgres, [StoredStep(HALL, 60, Step(it, 60)) for it in steps])
     text = await text_of(web)
     assert "was enough for" in text

@@ -33,7 +33,7 @@ async def mine(web: Web, place: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def kept(answer: httpx.Response) -> dict[str, str]:
+def place_cookie(answer: httpx.Response) -> dict[str, str]:
     """The place cookie set by a response."""
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
@@ -70,20 +70,20 @@ async def test_without_it_every_place_is_exact(web: Web) -> None:
 
 async def test_whoever_has_left_is_not_shown_in_the_queue(web: Web) -> None:
     await crowd(web, exact_within=FAR)
-    cookie = kept(await web.post("/v1/rooms/hall/places"))
+    cookie = place_cookie(await web.post("/v1/rooms/hall/places"))
     assert (await web.get("/v1/rooms/hall/places/me", headers=cookie)).json()["about"] is True
-    left = await web.send("DELETE", "/v1/rooms/hall/places/me", headers=cookie)
-    assert left.status_code == 204
-    assert (await web.get("/v1/rooms/hall/places/me", headers=kept(left))).json()["state"] == "left"
+    answer = await web.send("DELETE", "/v1/rooms/hall/places/me", headers=cookie)
+    assert answer.status_code == 204
+    assert (await web.get("/v1/rooms/hall/places/me", headers=place_cookie(answer))).json()["state"] == "left"
 
 
 async def test_whoever_leaves_by_the_page_is_not_shown_in_the_queue(web: Web) -> None:
     await crowd(web, exact_within=FAR)
-    cookie = kept(await web.post("/v1/rooms/hall/places"))
+    cookie = place_cookie(await web.post("/v1/rooms/hall/places"))
     ours = {"Origin": "http://fairgate.test", **cookie}
-    left = await web.post("/rooms/hall/leave", headers=ours)
-    assert left.status_code == 303
-    again = await web.get("/rooms/hall", headers={"Accept": "text/html", **kept(left)})
+    answer = await web.post("/rooms/hall/leave", headers=ours)
+    assert answer.status_code == 303
+    again = await web.get("/rooms/hall", headers={"Accept": "text/html", **place_cookie(answer)})
     assert 'data-shown="left"' in again.text
 
 

@@ -113,10 +113,10 @@ async def test_a_ticket_is_exchanged_for_a_pass_once(web: Web) -> None:
     reload = await web.get(GATE, headers={**pass_cookie(answer), **gate_headers(ticketed)})
     assert (reload.status_code, reload.headers["location"]) == (302, wanted)
     assert "set-cookie" not in reload.headers
-    kept = await web.get(
+    unused = await web.get(
         f"{GATE}?deny=401&tickets=keep", headers={**pass_cookie(answer), **gate_headers(ticketed)}
     )
-    assert kept.status_code == 204
+    assert unused.status_code == 204
     used = await web.get(GATE, headers=gate_headers(ticketed))
     assert "set-cookie" not in used.headers
     assert parse_qs(urlsplit(used.headers["location"]).query) == {"return_to": [wanted]}

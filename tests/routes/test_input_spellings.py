@@ -38,12 +38,12 @@ async def test_an_order_is_found_however_its_name_is_spelt(web: Web, worker: Wor
     path, place = await buy(web)
     ticket = (await web.get(path, headers=place)).json()["tickets"][0]["code"]
     spoken = "-".join((ticket[:3], ticket[3:6], ticket[6:])).lower()
-    staff, asked = web.as_("operator"), path.rpartition("/")[2]
-    for word in (f" {asked} ", f" {ticket}", spoken, spoken.replace("-", " "), " Ann@Example.org "):
+    staff, order = web.as_("operator"), path.rpartition("/")[2]
+    for word in (f" {order} ", f" {ticket}", spoken, spoken.replace("-", " "), " Ann@Example.org "):
         found = await web.get("/v1/orders", params={"q": word}, headers=staff)
-        assert [it["reservation_id"] for it in found.json()["items"]] == [asked], word
+        assert [it["reservation_id"] for it in found.json()["items"]] == [order], word
         page = await web.get("/admin/orders", params={"q": word}, headers=await web.staff("operator"))
-        assert asked in page.text, word
+        assert order in page.text, word
 
 
 async def test_an_event_is_found_in_any_spelling(web: Web) -> None:

@@ -20,8 +20,8 @@ def document_of(answer: httpx.Response) -> dict[str, Any]:
 
 def cookie(answer: httpx.Response) -> dict[str, str]:
     """What the app sends next time."""
-    kept = [it.partition(";")[0] for it in answer.headers.get_list("set-cookie")]
-    return {**JSON, "Cookie": "; ".join(kept)}
+    cookies = [it.partition(";")[0] for it in answer.headers.get_list("set-cookie")]
+    return {**JSON, "Cookie": "; ".join(cookies)}
 
 
 async def test_asking_is_joining_for_an_app_alone(web: Web) -> None:
@@ -36,8 +36,8 @@ async def test_asking_is_joining_for_an_app_alone(web: Web) -> None:
         {"Accept": "application/json, text/html"},
         {**JSON, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "empty"},
     ):
-        seen = await web.get(path, headers=headers)
-        assert ("cfWaitingRoom" in seen.text) is (headers.get("Sec-Fetch-Site") == "cross-site")
+        answer = await web.get(path, headers=headers)
+        assert ("cfWaitingRoom" in answer.text) is (headers.get("Sec-Fetch-Site") == "cross-site")
     await web.send("HEAD", path, headers=JSON)
     assert (await web.join("hall"))["queue_number"] == 2
     evil = await web.get(f"{path}?return_to=https%3A%2F%2Fevil.example%2F", headers=cookie(first))
@@ -48,11 +48,11 @@ async def test_asking_is_joining_for_an_app_alone(web: Web) -> None:
 
 async def test_without_a_crowd_it_leads_on_at_once(web: Web) -> None:
     await web.room(target_url="https://shop.example/")
-    asked = "/rooms/hall?return_to=https%3A%2F%2Fshop.example%2Fapi%3Fa%3Db"
-    on = await web.get(asked, headers=JSON)
+    path = "/rooms/hall?return_to=https%3A%2F%2Fshop.example%2Fapi%3Fa%3Db"
+    on = await web.get(path, headers=JSON)
     assert on.status_code == 302
     assert on.headers["location"].startswith("https://shop.example/api?a=b&fairgate_ticket=")
-    again = await web.get(asked, headers=cookie(on))
+    again = await web.get(path, headers=cookie(on))
     assert again.status_code == 302
 
 

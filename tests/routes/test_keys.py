@@ -48,13 +48,13 @@ async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
     ring = web.app.keyring
     token, _ = ring.signer.sign_access(Account(subject="ann", role="admin"), 1)
     payload = jwt.decode(token, options={"verify_signature": False})
-    looked = []
+    reads = []
     for name in ("one", "two"):
         forged = jwt.encode(payload, "x" * 32, "HS256", {"kid": name})
         answer = await web.get("/v1/rooms/hall/stats", headers=bearer(forged))
         assert code(answer) == (401, "credential_invalid")
-        looked.append(ring._looked_again_at_s)
-    assert looked[0] == looked[1]
+        reads.append(ring._looked_again_at_s)
+    assert reads[0] == reads[1]
 
 
 async def test_a_key_is_forgotten_when_all_its_tokens_have_run_out(stores: Stores) -> None:

@@ -101,8 +101,8 @@ async def test_whoever_has_a_network_in_their_id_comes_back_and_is_cancelled(web
     guid = queue_id(visitor_id)
     assert f"~q_{guid}~" in back.headers["location"]
     await web.get(f"/cancel/ticketania/hall/{guid}", headers=HTML)
-    left = "SELECT count(*) FROM sessions WHERE visitor_id = $1 AND ended_at IS NULL"
-    assert await web.app.stores.postgres.fetchval(left, visitor_id) == 0
+    open_sessions = "SELECT count(*) FROM sessions WHERE visitor_id = $1 AND ended_at IS NULL"
+    assert await web.app.stores.postgres.fetchval(open_sessions, visitor_id) == 0
 
 
 WRONG = {
@@ -122,9 +122,9 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     given = {**OURS, "secret_key": "k" * 72}
     made = (await web.send("PUT", FACE, json=given, headers=operator)).json()
     assert made["secret_key"] == given["secret_key"]
-    kept = (await web.send("PUT", FACE, json={**OURS, "cookie_minutes": 5}, headers=operator)).json()
-    assert (kept["secret_key"], kept["api_key"], kept["cookie_minutes"]) == (None, None, 5)
-    assert kept["version"] > made["version"]
+    document = (await web.send("PUT", FACE, json={**OURS, "cookie_minutes": 5}, headers=operator)).json()
+    assert (document["secret_key"], document["api_key"], document["cookie_minutes"]) == (None, None, 5)
+    assert document["version"] > made["version"]
     read = (await web.get(FACE, headers=operator)).json()
     assert not {"secret_key", "api_key"} & read.keys()
     audit = (await web.get("/v1/audit?kind=knownuser", headers=web.as_("admin"))).text

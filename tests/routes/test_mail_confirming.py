@@ -62,8 +62,8 @@ async def test_what_waited_is_sent_once_the_address_confirms(
 ) -> None:
     await web.event()
     place = bearer((await web.join("gala", json={"email": "ann@example.org"}))["place_token"])
-    asked = text_of(await wait_for_mail(server, "Confirm your e-mail address: Gala"))
-    [link], [digits] = re.findall(rf"{BASE}(/confirm/\S+)", asked), re.findall(r"\b\d{6}\b", asked)
+    text = text_of(await wait_for_mail(server, "Confirm your e-mail address: Gala"))
+    [link], [digits] = re.findall(rf"{BASE}(/confirm/\S+)", text), re.findall(r"\b\d{6}\b", text)
     for _ in range(2):  # mail scanners follow links
         page = await web.get(link)
         assert (page.status_code, "Shall we write to ann@example.org" in page.text) == (200, True)
@@ -106,8 +106,8 @@ async def test_confirmations_are_capped_over_all_rooms_and_forgetting_keeps_the_
     for number, room_id in enumerate(rooms):
         email = spellings[number % 3]
         place = bearer((await web.join(room_id, json={"email": email}))["place_token"])
-        asked = (await web.get(f"/v1/rooms/{room_id}/places/me/email", headers=place)).json()["asked"]
-        assert asked is (number < 3)
+        is_asked = (await web.get(f"/v1/rooms/{room_id}/places/me/email", headers=place)).json()["asked"]
+        assert is_asked is (number < 3)
         await web.send("DELETE", f"/v1/rooms/{room_id}/places/me/email", headers=place)
     assert await stores.postgres.fetchval(kinds) == 3
     assert await stores.postgres.fetchval("SELECT count(*) FROM mails") == 0
@@ -150,20 +150,20 @@ async def test_an_address_is_left_on_the_queue_page(web: Web, stores: Stores) ->
     assert await sent("ann@example.org") == []
     assert await sent("nonsense", **cookie) == []
     assert await sent("ann@example.org", **cookie) == ["ann@example.org"]
-    left = {"Cookie": f"{cookie['Cookie']}; fairgate_mail_hall=1"}
-    shown = (await web.get("/rooms/hall", headers=left)).text
+    cookies = {"Cookie": f"{cookie['Cookie']}; fairgate_mail_hall=1"}
+    shown = (await web.get("/rooms/hall", headers=cookies)).text
     assert "We\u2019ll write to ann@example.org." in shown
     assert "We sent you an e-mail to confirm this address" in shown
     wrong = await web.send("POST", "/rooms/hall/email/code", data={"code": "nonsense"}, headers=cookie)
     assert wrong.headers["location"] == "/rooms/hall?code=wrong"
-    assert "not the code in our e-mail" in (await web.get("/rooms/hall?code=wrong", headers=left)).text
+    assert "not the code in our e-mail" in (await web.get("/rooms/hall?code=wrong", headers=cookies)).text
     digits = await stores.postgres.fetchval("SELECT confirm_code FROM mailboxes")
     spaced = {"code": f" {digits[:3]} {digits[3:]} "}
     right = await web.send("POST", "/rooms/hall/email/code", data=spaced, headers=cookie)
     assert right.headers["location"] == "/rooms/hall"
     assert (
         "We sent you an e-mail to confirm this address"
-        not in (await web.get("/rooms/hall", headers=left)).text
+        not in (await web.get("/rooms/hall", headers=cookies)).text
     )
     assert await sent("", **cookie) == []
-    assert "write to ann" not in (await web.get("/rooms/hall", headers=left)).text
+    assert "write to ann" not in (await web.get("/rooms/hall", headers=cookies)).text

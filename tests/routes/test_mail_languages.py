@@ -65,9 +65,9 @@ async def test_mails_are_in_the_language_of_who_gets_them(
     until: str,
 ) -> None:
     await web.event(timezone="Asia/Tokyo", room={"locale": room})
-    asked = {"email": "ann@example.org"} | ({"locale": joined} if joined else {})
+    body = {"email": "ann@example.org"} | ({"locale": joined} if joined else {})
     headers = {"Accept-Language": accepts} if accepts else {}
-    _, booking = await inside(web, "gala", json=asked, headers=headers)
+    _, booking = await inside(web, "gala", json=body, headers=headers)
     assert (await web.reserve("gala", booking)).status_code == 201
     held = await wait_for_mail(server, subject)
     for kind in ("plain", "html"):

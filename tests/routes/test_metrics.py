@@ -122,13 +122,13 @@ async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: Wo
 
     this = {"version": build().version, "commit": build().commit, "process": worker.worker_id}
 
-    async def seen() -> bool:
+    async def counted() -> bool:
         current = await scraped(web)
         return of(current, "process_open_fds", process=worker.worker_id) > 0 and bool(
             of(current, "fairgate_build_info", **this)
         )
 
-    await wait_until(seen, "what the worker measures")
+    await wait_until(counted, "what the worker measures")
 
 
 async def test_what_cannot_be_read_leaves_the_other_parts(web: Web) -> None:

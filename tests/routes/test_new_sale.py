@@ -150,8 +150,8 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
     assert set(wrong(answer.text)) == fields, wrong(answer.text)
     assert 'role="alert"' in answer.text
     assert await made(web) == before
-    for kept in ("Ada Marlowe", "2035-01-10T09:00"):
-        assert f'value="{kept}"' in answer.text  # the input is still there
+    for text in ("Ada Marlowe", "2035-01-10T09:00"):
+        assert f'value="{text}"' in answer.text  # the input is still there
 
 
 async def test_an_address_that_is_taken_is_told_and_what_is_there_stays(web: Web) -> None:

@@ -100,23 +100,23 @@ def every_path() -> set[str]:
     return paths - apart - {"/v1/gate"}
 
 
-async def same(front: Front, path: str, headers: dict[str, str], kept: set[str]) -> str:
+async def same(front: Front, path: str, headers: dict[str, str], cached: set[str]) -> str:
     """nginx's cache status, once both ways gave the same response; empty if it did not use its cache."""
     through = await ask(front.nginx, path, headers)
     direct = await ask(front.direct, path, headers)
     assert made_for(through) == made_for(direct), (path, headers)
     if through.headers.get(MARK) == "HIT":
-        kept.add(path)
+        cached.add(path)
         assert path.startswith("/static/") or "Authorization" not in headers, path
     return str(through.headers.get(MARK, ""))
 
 
-async def compared(front: Front, path: str, askers: list[dict[str, str]], kept: set[str]) -> None:
+async def compared(front: Front, path: str, askers: list[dict[str, str]], cached: set[str]) -> None:
     """Send all requests; if nginx caches the path, send them again in reverse, to read what was cached."""
-    looked = [await same(front, path, headers, kept) for headers in askers]
-    if any(looked):
+    results = [await same(front, path, headers, cached) for headers in askers]
+    if any(results):
         for headers in askers[-2::-1]:
-            await same(front, path, headers, kept)
+            await same(front, path, headers, cached)
 
 
 async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
@@ -138,17 +138,17 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
     ]
     sheet = (await ask(front.direct, "/", {})).text.partition('href="/static/')[2].partition('"')[0]
     paths = every_path() | {f"/static/{sheet}"}
-    kept: set[str] = set()
+    cached: set[str] = set()
     for some in (list(paths)[i::8] for i in range(8)):
-        await asyncio.gather(*(compared(front, path, askers, kept) for path in some))
+        await asyncio.gather(*(compared(front, path, askers, cached) for path in some))
     for path in ("/v1/rooms/gala", "/v1/events/gala/availability", f"/static/{sheet}"):
 
         async def is_kept(path: str = path) -> bool:  # for a second: a late request asks once more
-            return path in kept or (await ask(front.nginx, path, {})).headers.get(MARK) == "HIT"
+            return path in cached or (await ask(front.nginx, path, {})).headers.get(MARK) == "HIT"
 
         await wait_until(is_kept, f"{path} to be cached")
-    assert all(it.startswith(("/static/", "/v1/rooms/", "/v1/events/")) for it in kept), kept
-    assert not any("secret" in it and "events" in it for it in kept)
+    assert all(it.startswith(("/static/", "/v1/rooms/", "/v1/events/")) for it in cached), cached
+    assert not any("secret" in it and "events" in it for it in cached)
 
 
 async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Front) -> None:

@@ -28,13 +28,13 @@ def rows(answer: httpx.Response) -> list[dict[str, str]]:
 async def test_a_reservation_is_a_row_of_it_through_its_life(web: Web, worker: WorkerContext) -> None:
     await web.event(floor=5)
     place, booking = await web.inside("gala")
-    kept = (await web.reserve("gala", booking, 2, "kept")).json()["reservation_id"]
+    order = (await web.reserve("gala", booking, 2, "kept")).json()["reservation_id"]
     given_up = (await web.reserve("gala", booking, 1, "given up")).json()["reservation_id"]
     assert (await web.post(f"/v1/reservations/{given_up}/cancel", headers=place)).status_code == 200
     answer = await web.get("/v1/events/gala/orders.csv", headers=web.as_("operator"))
     assert answer.headers["content-disposition"] == 'attachment; filename="gala-orders.csv"'
     first, second = rows(answer)
-    assert (first["reservation_id"], first["status"]) == (kept, "held")
+    assert (first["reservation_id"], first["status"]) == (order, "held")
     assert (first["items"], first["amount"], first["currency"]) == ("floor:2:50.00", "100.00", "EUR")
     assert first["created_at"].endswith("Z")
     assert first["confirmed_at"] == first["ended_at"] == first["codes"] == ""
@@ -42,7 +42,7 @@ async def test_a_reservation_is_a_row_of_it_through_its_life(web: Web, worker: W
     assert second["ended_at"]
     payment = {"payment": {"method": "card", "token": "tok_ok"}}
     keyed = {**place, "Idempotency-Key": "pay"}
-    paid = await web.post(f"/v1/reservations/{kept}/confirm", payment, headers=keyed)
+    paid = await web.post(f"/v1/reservations/{order}/confirm", payment, headers=keyed)
     assert paid.status_code == 200, paid.text
     (sold,) = rows(await web.get("/v1/events/gala/orders.csv?status=confirmed", headers=web.as_("operator")))
     assert sorted(sold["codes"].split()) == sorted(it["code"] for it in paid.json()["tickets"])

@@ -114,8 +114,8 @@ async def test_free_tickets_are_confirmed_without_a_gateway(
 ) -> None:
     await shop.event(floor=5)
     path, place, _ = await held(shop)
-    asked = await shop.post(f"{path}/confirm", {}, headers={**place, "Idempotency-Key": "none"})
-    assert (asked.status_code, field_of(asked)) == (422, "payment")
+    answer = await shop.post(f"{path}/confirm", {}, headers={**place, "Idempotency-Key": "none"})
+    assert (answer.status_code, field_of(answer)) == (422, "payment")
     with pytest.raises(Conflict, match="not free"):  # whoever asks
         await paid_elsewhere.confirm_free(shop.app.engine, ReservationId(path.rpartition("/")[2]))
     await stores.postgres.execute("UPDATE reservations SET amount = 0")

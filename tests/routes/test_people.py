@@ -59,8 +59,8 @@ async def accepted(web: Web, link: str, **form: str) -> httpx.Response:
 async def test_who_is_invited_chooses_a_password_once_and_is_signed_in(web: Web) -> None:
     boss = await appoint(web, "boss@example.org", "admin")
     link = await invited(web, boss)
-    kept = await web.app.stores.postgres.fetchrow("SELECT * FROM invitations")
-    assert link.partition("token=")[2] not in str(kept)
+    row = await web.app.stores.postgres.fetchrow("SELECT * FROM invitations")
+    assert link.partition("token=")[2] not in str(row)
     assert "new@example.org" in (await web.get(link)).text
     assert (await accepted(web, link, new_password="short")).status_code == 422
     done = await accepted(web, link, new_password=WORD)

@@ -23,8 +23,8 @@ def cookie(room_id: str, token: str) -> dict[str, str]:
 async def test_prices_are_read_while_waiting_and_the_reader_chooses_the_language(web: Web) -> None:
     await web.event(room={"admission_rate_per_minute": 0, "locale": "fr"})
     place = await web.join("gala")
-    asked = cookie("gala", place["place_token"])
-    page = (await web.get("/rooms/gala", headers=asked)).text
+    headers = cookie("gala", place["place_token"])
+    page = (await web.get("/rooms/gala", headers=headers)).text
     assert re.search(r"<dt>Floor</dt><dd>50,00\s€</dd>", page)
     assert 'lang="fr"' in page
     assert page.index("Prix des billets") < page.index('data-when="leavable"')
@@ -32,7 +32,7 @@ async def test_prices_are_read_while_waiting_and_the_reader_chooses_the_language
         "POST", "/language", data={"language": "de"}, headers=OURS | {"Referer": "http://x/rooms/gala?a=1"}
     )
     assert (chosen.status_code, chosen.headers["location"]) == (303, "/rooms/gala?a=1")
-    german = asked | {"Cookie": f"{asked['Cookie']}; fairgate_language=de"}
+    german = headers | {"Cookie": f"{headers['Cookie']}; fairgate_language=de"}
     assert '<html lang="de"' in (await web.get("/rooms/gala", headers=german)).text
     for sent, back in (({"language": "xx"}, "http://x//evil.example"), ({}, "nonsense")):
         again = await web.send("POST", "/language", data=sent, headers=OURS | {"Referer": back})

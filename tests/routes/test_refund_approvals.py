@@ -21,8 +21,8 @@ async def test_the_second_person_makes_it_and_the_first_cannot(web: Web, worker:
     order, _ = await a_purchase(web)  # for 100.00
     path = f"/admin/orders/{order}"
     for _ in range(2):
-        asked = await web.post(f"{path}/cancel", data={}, headers=boss)
-        assert (asked.status_code, "somebody else has to do the same" in asked.text) == (409, True)
+        answer = await web.post(f"{path}/cancel", data={}, headers=boss)
+        assert (answer.status_code, "somebody else has to do the same" in answer.text) == (409, True)
     assert "waits for a second person" in (await web.get(path, headers=boss)).text
     key = {"name": "Box office", "role": "admin"}
     made = (await web.post("/v1/keys", key, headers=web.as_("admin", "boss"))).json()["key"]
@@ -53,8 +53,8 @@ async def test_small_refunds_add_up_and_what_is_below_goes_at_once(web: Web, wor
     assert await refund(2500, "c", "bob") == (409, "approval_needed"), "more than was asked for"
     assert await refund(2500, "d", "ann") == (201, "")
     assert await refund(2500, "d", "ann") == (201, ""), "the same once more"
-    left = await web.app.stores.postgres.fetchval("SELECT sum(amount) FROM refunds")
-    assert left == 4500
+    refunded = await web.app.stores.postgres.fetchval("SELECT sum(amount) FROM refunds")
+    assert refunded == 4500
     page = await web.post("/admin/rooms/gala/people/refunds", data={"above": "many"}, headers=boss)
     assert page.status_code == 422
     ann = await web.staff("admin", "ann")

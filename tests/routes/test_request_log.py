@@ -69,7 +69,7 @@ async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: S
     await web.event()
     staff = await web.staff()
     ours = {"Origin": "http://fairgate.test"}
-    asked = [
+    requests = [
         ("GET", "/v1/events/gala", {}),
         ("GET", "/v1/events", {}),
         ("GET", "/v1/orders", web.as_("operator")),
@@ -81,7 +81,7 @@ async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: S
     await stores.postgres.execute("ALTER TABLE reservations RENAME items TO items_")
     log.read()
     try:
-        for method, path, headers in asked:
+        for method, path, headers in requests:
             answer = await web.send(method, path, headers=headers)
             assert answer.status_code == 500, (path, answer.text)
             [line] = log.of(answer.headers["x-request-id"])
@@ -105,11 +105,13 @@ async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, log
     await wires.redis.cut()
     await wires.postgres.cut()
     log.read()
-    asked = [(it.method, filled(it.path).replace("/hall", "/gala"), known.get(it.name, {})) for it in calls]
-    asked += [("GET", address(it).replace("/hall", "/gala"), {"Accept": "text/html"}) for it in PAGES]
-    asked += [("POST", address(it).replace("/hall", "/gala"), staff) for it in FORMS]
-    asked += [(it.method, address(it.path).replace("/hall", "/gala"), staff) for it in CONSOLE]
-    answers = await asyncio.gather(*(web.send(it[0], it[1], headers=it[2]) for it in asked))
+    requests = [
+        (it.method, filled(it.path).replace("/hall", "/gala"), known.get(it.name, {})) for it in calls
+    ]
+    requests += [("GET", address(it).replace("/hall", "/gala"), {"Accept": "text/html"}) for it in PAGES]
+    requests += [("POST", address(it).replace("/hall", "/gala"), staff) for it in FORMS]
+    requests += [(it.method, address(it.path).replace("/hall", "/gala"), staff) for it in CONSOLE]
+    answers = await asyncio.gather(*(web.send(it[0], it[1], headers=it[2]) for it in requests))
     written = log.read()
     failed = {it.headers["x-request-id"] for it in answers if it.status_code >= 500}
     assert len(failed) > 50

@@ -142,8 +142,8 @@ async def test_our_files_know_their_methods(web: Web) -> None:
         answer = await web.send(method, path)
         assert code(answer) == (405, "method_not_allowed"), method
         assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
-    asked = await web.send("OPTIONS", path)
-    assert (asked.status_code, asked.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    response = await web.send("OPTIONS", path)
+    assert (response.status_code, response.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
     for none in ("/queue.js", "x/none.js", "x/../queue.js", "queue.js", ""):
         assert code(await web.get(f"/static/{none}")) == (404, "not_found"), none
 
@@ -169,8 +169,8 @@ async def test_named_origins_may_read_and_ask_first(settings: Settings) -> None:
             [vary] = (await web.get(path)).headers.get_list("vary")
             assert vary.startswith("Accept-Encoding, "), path
             assert vary.endswith(", Origin"), path
-        asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
-        preflight = await web.send("OPTIONS", JOIN, headers=asked)
+        headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+        preflight = await web.send("OPTIONS", JOIN, headers=headers)
         assert preflight.status_code == 204
         assert "POST" in preflight.headers["access-control-allow-methods"]
         taken = set(preflight.headers["access-control-allow-headers"].split(", "))

@@ -93,8 +93,8 @@ async def test_what_is_not_there_is_sold_out_and_nothing_is_held(web: Web) -> No
     await web.event(floor=3)
     _, booking = await web.inside("gala")
     assert code(await web.reserve("gala", booking, 4)) == (409, "sold_out")
-    left = (await web.get("/v1/events/gala/availability")).json()["ticket_types"][0]
-    assert (left["free"], left["held"]) == (3, 0)
+    availability = (await web.get("/v1/events/gala/availability")).json()["ticket_types"][0]
+    assert (availability["free"], availability["held"]) == (3, 0)
 
 
 async def test_unknown_events_and_other_rooms(web: Web) -> None:
@@ -174,8 +174,8 @@ async def test_cancelling_gives_the_tickets_back_once(web: Web) -> None:
         assert ended.json()["status"] == "cancelled"
 
     async def free() -> bool:
-        left = (await web.get("/v1/rooms/gala")).json()
-        return bool(left["available"] == 3)
+        room = (await web.get("/v1/rooms/gala")).json()
+        return bool(room["available"] == 3)
 
     await wait_until(free, "the tickets to be free again")
     late = await web.post(f"{path}/confirm", PAY, headers={**place, "Idempotency-Key": "k"})

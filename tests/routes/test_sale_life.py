@@ -65,8 +65,8 @@ async def test_a_rehearsal_is_bought_in_and_wiped_and_the_real_sale_never_hears_
     paid = await web.post(f"/v1/reservations/{reservation}/confirm", payment, headers={**place, **key})
     assert paid.json()["status"] == "confirmed", paid.text
     everywhere = await web.get("/v1/orders", headers=web.as_("operator"))
-    there = await web.get(f"/v1/orders?event_id={rehearsal}", headers=web.as_("operator"))
-    assert [len(it.json()["items"]) for it in (everywhere, there)] == [0, 1]
+    orders = await web.get(f"/v1/orders?event_id={rehearsal}", headers=web.as_("operator"))
+    assert [len(it.json()["items"]) for it in (everywhere, orders)] == [0, 1]
     page = await shown(web, where)
     assert "This is a rehearsal." in page
     assert "€91.00" in page

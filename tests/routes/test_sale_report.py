@@ -74,8 +74,8 @@ async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_t
 
     async def sampled() -> Figures | None:
         found = await figures(web, staff)
-        left = found[DROPPED, "Left by themselves", "How often"]
-        everything = left == "1" and ("Waits", "p50", "Waited") in found
+        reasons = found[DROPPED, "Left by themselves", "How often"]
+        everything = reasons == "1" and ("Waits", "p50", "Waited") in found
         return found if everything else None
 
     found = await wait_until(sampled, "a sample of the whole sale")

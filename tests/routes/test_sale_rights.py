@@ -232,10 +232,10 @@ async def test_a_stream_ends_when_the_right_to_see_it_is_taken(
         return bool(web.app.feeds._rooms)
 
     async with asyncio.timeout(PATIENCE_S):
-        asked = asyncio.create_task(web.get("/admin/rooms/gala/events", headers=theirs))
+        request = asyncio.create_task(web.get("/admin/rooms/gala/events", headers=theirs))
         await wait_until(watching, "the stream")
         await sale_rights.revoke(stores, account_id, "gala", by=COMMAND_LINE)
-        answer = await asked
+        answer = await request
     assert (answer.status_code, "event: cockpit" in answer.text) == (200, True)
     assert (await web.get("/admin/rooms/ball", headers=theirs)).status_code == 200
 

@@ -62,16 +62,16 @@ async def test_seats_are_blocked_and_released_and_held_ones_are_left(web: Web, w
     wrong = await sent(web, f"{PAGE}/block", staff, section="stalls", rows="Q", seats="")
     assert (wrong.status_code, "there is no row Q" in wrong.text) == (422, True)
     await held(web, "stalls-a-3")
-    left = await sent(web, f"{PAGE}/block", staff, section="stalls", rows="a", seats="3-4")
-    assert (left.status_code, "row A seat 3" in left.text) == (409, True)
+    answer = await sent(web, f"{PAGE}/block", staff, section="stalls", rows="a", seats="3-4")
+    assert (answer.status_code, "row A seat 3" in answer.text) == (409, True)
     assert (await sent(web, f"{PAGE}/block", staff, how="on_sale", **at)).status_code == 303
     assert [it["states"] for it in await seat_rows(web)] == ["ffhbf", "fffff", "fffff"]
     on_map = (await web.get(f"{PAGE}/map.json", headers=staff)).json()["sections"][0]["rows"]
     assert [it["states"] for it in on_map] == ["ffhbf", "fffff", "fffff"]
     chosen = await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-b-1 stalls-c-2", how="house")
     assert chosen.headers["location"] == f"{PAGE}/map?changed=2"
-    left = await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-a-3 stalls-b-1", how="blocked")
-    assert (left.status_code, "row A seat 3. Changed: 1" in left.text) == (409, True)
+    answer = await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-a-3 stalls-b-1", how="blocked")
+    assert (answer.status_code, "row A seat 3. Changed: 1" in answer.text) == (409, True)
     for wrong_ids in ("", "stalls-q-1", "no seat"):
         assert (await sent(web, f"{PAGE}/map", staff, seat_ids=wrong_ids)).status_code == 422
     assert (await sent(web, f"{PAGE}/map", operator, seat_ids="stalls-b-1")).status_code == 403

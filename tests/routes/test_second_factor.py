@@ -55,8 +55,8 @@ async def give(web: Web, browser: dict[str, str], sent: str) -> httpx.Response:
 
 async def test_after_the_password_a_code_is_asked_for_and_each_is_good_once(web: Web) -> None:
     app, recovery = await set_up(web, await appoint(web, "op@example.org"))
-    kept = str(await web.app.stores.postgres.fetch("SELECT * FROM second_factors, recovery_codes"))
-    assert not any(it.replace("-", "") in kept for it in recovery)
+    stored = str(await web.app.stores.postgres.fetch("SELECT * FROM second_factors, recovery_codes"))
+    assert not any(it.replace("-", "") in stored for it in recovery)
     browser, sent = await half_way(web), app.code()
     assert (await give(web, browser, "12")).status_code == 401
     assert (await web.get("/admin/sign-ins", headers=browser)).status_code == 401
@@ -120,8 +120,8 @@ async def test_who_needs_one_sets_it_up_before_anything_else(settings: Settings)
 
 async def test_a_passkey_that_nobody_knows_signs_nobody_in(web: Web) -> None:
     options = await web.post("/admin/sign-in/passkey/options", data={}, headers=OURS)
-    asked = options.json()
-    assert (asked["rpId"], asked["userVerification"]) == ("fairgate.test", "required")
+    document = options.json()
+    assert (document["rpId"], document["userVerification"]) == ("fairgate.test", "required")
     browser = cookie_of(options)
     for credential, message in (
         ("{}", "could not be read"),

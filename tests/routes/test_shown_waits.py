@@ -95,8 +95,8 @@ async def test_without_a_worker_fans_read_for_how_long_nobody_was_called(
 
     await wait_until(stands_still, "a current document")
     assert (await web.get("/v1/rooms/hall")).json()["pace"] is None
-    asked = await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"]))
-    assert asked.json()["wait_s"] is None
+    answer = await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"]))
+    assert answer.json()["wait_s"] is None
     assert await shown_wait(web, place) == "no movement for 40 seconds"
     assert "keine Bewegung seit 40 Sekunden" in await page_of(web, place, "de")
     assert 'data-when="still">' in await page_of(web, place)

@@ -148,6 +148,6 @@ async def test_wrong_rules_are_named_and_change_nothing(web: Web) -> None:
         assert field_of(await set_sites(web, good, wrong)) == field
     many = [{"host": f"{i}.example", "room_id": "hall"} for i in range(501)]
     assert field_of(await set_sites(web, *many)) == "sites"
-    kept = (await web.get("/v1/sites", headers=web.as_("operator"))).json()
-    assert [it["room_id"] for it in kept["sites"]] == ["tickets", "hall"]
+    stored = (await web.get("/v1/sites", headers=web.as_("operator"))).json()
+    assert [it["room_id"] for it in stored["sites"]] == ["tickets", "hall"]
     assert (await set_sites(web, *many[:500])).status_code == 200

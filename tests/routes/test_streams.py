@@ -130,8 +130,8 @@ async def test_a_reader_who_leaves_while_nothing_is_sent_leaves_nothing(web: Web
 async def _nobody_watches() -> bool:
     """Whether no stream is left, counted or in memory."""
     gc.collect()
-    kept = any(isinstance(it, Stream) for it in gc.get_objects())
-    return not kept and metrics.REGISTRY.get_sample_value("fairgate_stream_viewers") == 0
+    leaked = any(isinstance(it, Stream) for it in gc.get_objects())
+    return not leaked and metrics.REGISTRY.get_sample_value("fairgate_stream_viewers") == 0
 
 
 @on_each_server

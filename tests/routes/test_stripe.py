@@ -116,11 +116,11 @@ async def test_a_declined_card_leaves_the_hold_and_another_card_pays(shop: Web, 
 async def test_a_bank_that_asks_the_buyer_is_waited_for(shop: Web, stripe: Stripe, stores: Stores) -> None:
     path, place, _ = await held(shop)
     before = (await shop.get(path, headers=place)).json()["expires_at"]
-    asked = {"method": "card", "token": stripe.card(ASKS_THE_BANK)}
-    answer = await pay(shop, path, place, payment=asked)
+    payment = {"method": "card", "token": stripe.card(ASKS_THE_BANK)}
+    answer = await pay(shop, path, place, payment=payment)
     assert answer.status_code == 202, answer.text
     assert answer.json()["expires_at"] > before  # extended once to give the bank time
-    again = await pay(shop, path, place, payment=asked)
+    again = await pay(shop, path, place, payment=payment)
     assert again.json()["client_secret"] == answer.json()["client_secret"] != ""
     authenticate(stripe, path, answer, "true")
     intent = intent_of(stripe, path)

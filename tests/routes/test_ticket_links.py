@@ -110,9 +110,9 @@ async def test_every_link_of_every_mail_works_in_any_browser(
                 assert answer.status_code == 200, (mail["Subject"], path, answer.status_code)
                 tried += 1
     assert tried > len(expected)
-    kept = await stores.postgres.fetch("SELECT body || html AS text FROM mails")
+    mails = await stores.postgres.fetch("SELECT body || html AS text FROM mails")
     assert not [
-        it["text"] for it in kept if re.search(r"place=c1|(open|accept)\?token=|member\?invite=", it["text"])
+        it["text"] for it in mails if re.search(r"place=c1|(open|accept)\?token=|member\?invite=", it["text"])
     ]
 
 
@@ -156,10 +156,10 @@ async def offer(
     offered = await web.post(f"/reservations/{reservation_id}/transfer", data=form, headers=browser)
     assert offered.status_code == 303, offered.text
 
-    async def there() -> list[EmailMessage]:
+    async def matching() -> list[EmailMessage]:
         return [it for it in server.received() if it["To"] == email]
 
-    [mail] = await wait_until(there, "the offer")
+    [mail] = await wait_until(matching, "the offer")
     return link_in(mail).partition("token=")[2]
 
 
@@ -198,8 +198,8 @@ async def test_a_ticket_that_is_given_away_has_another_code(
     assert (await web.post(f"{path}/cancel", {}, headers=place)).status_code == 409
     pdf = await web.get(accepted.headers["location"].replace("mine?", "mine.pdf?"))
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
-    left = await web.get(f"/reservations/{confirmed}/tickets.pdf", headers=browser)
-    assert left.content.count(b"/Type /Page\n") == 1  # one of the two is no longer theirs
+    answer = await web.get(f"/reservations/{confirmed}/tickets.pdf", headers=browser)
+    assert answer.content.count(b"/Type /Page\n") == 1  # one of the two is no longer theirs
     assert await links_to(web, "Bob@example.org") == 1  # he is entitled to the data held about him, too
 
 
@@ -267,8 +267,8 @@ async def test_a_link_that_is_asked_for_is_good_once_and_shows_everything(
     assert (await web.get(link)).status_code == 401
     for _ in range(4):
         await web.post("/tickets", data={"email": "ann@example.org"})
-    asked = "SELECT count(*) FROM mails WHERE kind = 'tickets_link'"
-    assert await stores.postgres.fetchval(asked) == 3  # per day
+    query = "SELECT count(*) FROM mails WHERE kind = 'tickets_link'"
+    assert await stores.postgres.fetchval(query) == 3  # per day
 
 
 async def test_the_page_of_a_hold_asks_who_buys_without_script(

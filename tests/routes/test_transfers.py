@@ -55,10 +55,10 @@ async def test_a_ticket_is_given_away_by_api_as_on_the_pages(
     )
     assert offered.status_code == 201
 
-    async def there() -> list[EmailMessage]:
+    async def matching() -> list[EmailMessage]:
         return [it for it in server.received() if it["To"] == "mia@example.org"]
 
-    [mail] = await wait_until(there, "the offer")
+    [mail] = await wait_until(matching, "the offer")
     await accept(web, link_in(mail).partition("token=")[2])
     late = await web.send("DELETE", f"{path}/transfers/{other}", headers=place)
     assert code(late) == (409, "conflict")

@@ -64,8 +64,8 @@ async def test_nobody_but_staff_sees_anything_of_it(
     for role in ("operator", "admin"):
         for call in about:
             if call.name in READS:
-                seen = await web.get(filled(call.path, "secret"), headers=web.as_(role))
-                assert seen.status_code == 200, call.name
+                answer = await web.get(filled(call.path, "secret"), headers=web.as_(role))
+                assert answer.status_code == 200, call.name
         assert "secret" in (await web.get("/v1/events", headers=web.as_(role))).text
     again = await web.send("PATCH", "/v1/events/secret", json={"published": True}, headers=web.as_("admin"))
     assert again.status_code == 200

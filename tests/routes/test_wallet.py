@@ -86,8 +86,8 @@ async def test_tickets_are_passes_that_openssl_believes(
     theirs = await web.get(accepted.replace("mine?", "mine/wallet?"))
     assert theirs.headers["content-type"] == PASS
     assert checked(theirs.content, tmp_path)["serialNumber"] not in {it["code"] for it in tickets}
-    left = await web.get(path, headers=browser)
-    assert (left.headers["content-type"], checked(left.content, tmp_path)["serialNumber"]) == (
+    answer = await web.get(path, headers=browser)
+    assert (answer.headers["content-type"], checked(answer.content, tmp_path)["serialNumber"]) == (
         PASS,
         tickets[1]["code"],
     )

@@ -207,8 +207,8 @@ async def test_the_schedule_acts_by_itself(redis: Client) -> None:
         opens_at=from_ms(NOW + 2_000),
         closes_at=from_ms(NOW + 3_000),
     )
-    seen = [(await tick(redis, NOW + ms)).status.state for ms in (999, 1_000, 1_999, 2_000, 2_999, 3_000)]
-    assert seen == ["scheduled", "prequeue", "prequeue", "open", "open", "closed"]
+    shown = [(await tick(redis, NOW + ms)).status.state for ms in (999, 1_000, 1_999, 2_000, 2_999, 3_000)]
+    assert shown == ["scheduled", "prequeue", "prequeue", "open", "open", "closed"]
     assert (await room.status(redis, KEYS)).opened_at_ms == NOW + 2_000
 
 
@@ -279,10 +279,10 @@ async def test_a_line_that_stands_still_is_told_each_second(redis: Client) -> No
 
 async def test_the_outflow_is_what_was_called_in_the_last_minute(redis: Client) -> None:
     await a_line(redis, 2_000, admission_rate_per_minute=600)
-    seen = {}
+    outflow = {}
     for second in range(1, 121):
-        seen[second] = (await tick(redis, NOW + second * 1_000)).status.outflow_per_minute
-    assert (seen[5], seen[10], seen[30], seen[60], seen[120]) == (300, 600, 600, 600, 600)
+        outflow[second] = (await tick(redis, NOW + second * 1_000)).status.outflow_per_minute
+    assert (outflow[5], outflow[10], outflow[30], outflow[60], outflow[120]) == (300, 600, 600, 600, 600)
     await change_room(redis, 6, to="paused", now_ms=NOW + 120_000, admission_rate_per_minute=600)
     assert (await tick(redis, NOW + 150_000)).status.outflow_per_minute == 300
     assert (await tick(redis, NOW + 181_000)).status.outflow_per_minute == 0

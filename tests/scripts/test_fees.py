@@ -44,6 +44,6 @@ async def test_the_amount_has_the_fee_that_the_page_shows(redis: Redis, off_orde
             cost = sum(quantity * price for quantity, price in lines)
             cost -= (code_in(terms.items) or ("", 0))[1]
             assert terms.amount == cost + fee_of(fee, lines, cost)
-            asked = submission(f"s{n}{items}", "ann", wanted)._replace(expected=terms.amount + 1)
-            (answer,) = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
+            request = submission(f"s{n}{items}", "ann", wanted)._replace(expected=terms.amount + 1)
+            (answer,) = await submit(redis, KEYS, [request], event_id="gala", backlog_max=10, now_ms=NOW)
             assert (answer.word, answer.detail) == ("price_changed", str(terms.amount))

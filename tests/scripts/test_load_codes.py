@@ -49,8 +49,8 @@ async def answer_to(
     redis: Redis, items: str, reservation_id: str = "r1", visitor: str = "ann"
 ) -> tuple[str, str]:
     """What `submit` answers to these items."""
-    asked = submission(reservation_id, visitor, items)
-    answers = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
+    request = submission(reservation_id, visitor, items)
+    answers = await submit(redis, KEYS, [request], event_id="gala", backlog_max=10, now_ms=NOW)
     return answers[0].word, answers[0].detail
 
 

@@ -19,8 +19,8 @@ async def test_a_session_goes_on_from_now(redis: Client) -> None:
     await a_room(redis, session_ttl_s=60)
     ann, bob = await crowd(redis, 2)
     await claim(redis, ann)
-    asked = [RenewRecord(ann, 1), RenewRecord(ann, 2), RenewRecord(bob, 2)]
-    assert await renew(redis, KEYS, asked, now_ms=NOW + 40_500) == [NOW + 100_000, 0, 0]
+    records = [RenewRecord(ann, 1), RenewRecord(ann, 2), RenewRecord(bob, 2)]
+    assert await renew(redis, KEYS, records, now_ms=NOW + 40_500) == [NOW + 100_000, 0, 0]
     assert await states(redis, ann, now_ms=NOW + 99_000) == ["active"]
     assert await renew(redis, KEYS, [RenewRecord(ann, 1)], now_ms=NOW + 100_000) == [0]
 

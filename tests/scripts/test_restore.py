@@ -129,12 +129,12 @@ async def test_who_left_since_is_not_put_back(redis: Client) -> None:
 async def test_how_places_ended_is_looked_up_before_anybody_is_put_back(redis: Client) -> None:
     await a_restored_room(redis)
     ann, bob = token("ann", 200, epoch=1), token("bob", 90, epoch=1)
-    asked = [ask_record("ann", ann), ask_record("bob", bob)]
-    assert states_of(await get_places(redis, *asked)) == ["unchecked", "unchecked"]
+    records = [ask_record("ann", ann), ask_record("bob", bob)]
+    assert states_of(await get_places(redis, *records)) == ["unchecked", "unchecked"]
     assert states_of(await join(redis, join_record("ann", ann))) == ["unchecked"]
     endings = [EndingRecord("ann", "left", 199), EndingRecord("bob", "no_show", 90)]
     await load_endings(redis, KEYS, endings, now_ms=NOW)
-    assert states_of(await get_places(redis, *asked)) == ["unchecked", "no_show"]
+    assert states_of(await get_places(redis, *records)) == ["unchecked", "no_show"]
     assert states_of(await get_places(redis, ask_record("ann", token("ann", 200)))) == ["waiting"]
     assert only(await join(redis, join_record("bob", bob))).new
 

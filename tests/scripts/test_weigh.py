@@ -103,11 +103,11 @@ async def test_who_solved_no_captcha_is_refused_or_a_suspect(redis: Client) -> N
         return f"{found.word} {found.said}".strip()
 
     await a_room(redis, "paused", lanes=LANES, captcha=True)
-    asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
-    assert asked == ["anybody"] * 2 + ["captcha"] * 2 + ["anybody"] * 2
+    verdicts = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
+    assert verdicts == ["anybody"] * 2 + ["captcha"] * 2 + ["anybody"] * 2
     await change_room(redis, 10, "paused", lanes=LANES, captcha=True, suspects_lane="Slower")
-    asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
-    assert asked == ["anybody"] * 2 + ["captcha", "suspect c2"] + ["suspect c2"] * 2
+    verdicts = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
+    assert verdicts == ["anybody"] * 2 + ["captcha", "suspect c2"] + ["suspect c2"] * 2
     assert await redis.hget(KEYS.meter, "suspects_c") == "3"
     account = VisitorId("a" * 22)
     assert [await bring(it, 1, account) for it in ("missing", "unknown")] == ["captcha", "anybody"]

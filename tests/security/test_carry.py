@@ -112,10 +112,10 @@ async def test_a_place_is_replaced_only_after_a_warning(web: Web) -> None:
 async def test_a_browser_without_a_cookie_is_given_one_first(web: Web) -> None:
     (ann,) = await browsers(web, True)
     link, eve = await ann.link(), Browser(web, httpx.Cookies())
-    asked = await eve.take(link)
-    assert asked.status_code == 307
+    answer = await eve.take(link)
+    assert answer.status_code == 307
     assert (await ann.place())["state"] == "waiting"
-    assert (await eve.send("POST", asked.headers["location"], data={"place": link})).status_code == 303
+    assert (await eve.send("POST", answer.headers["location"], data={"place": link})).status_code == 303
     assert (await eve.place())["state"] == "waiting"
 
 

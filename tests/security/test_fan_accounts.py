@@ -167,5 +167,5 @@ async def test_a_code_is_good_in_the_browser_that_asked_alone(web: Web) -> None:
     stranger = Browser(web, httpx.Cookies())
     await stranger.send("POST", "/passkey/code", data={"code": await digits_for(web, ANN)})
     assert "Send me a code" in (await stranger.send("GET", "/passkey")).text
-    asked = passkeys.begin_sign_in("https://tickets.example.org")
-    assert json.loads(asked.options)["userVerification"] == "required"
+    options = passkeys.begin_sign_in("https://tickets.example.org")
+    assert json.loads(options.options)["userVerification"] == "required"

@@ -117,11 +117,11 @@ async def test_what_is_nowhere_costs_no_way_through_quart(web: Web, monkeypatch:
     passed: list[str] = []
     inner = web.quart.asgi_app._inner  # type: ignore[attr-defined]  # the lane
 
-    async def noted(scope: Any, receive: Any, send: Any) -> None:
+    async def recorded(scope: Any, receive: Any, send: Any) -> None:
         passed.append(scope["path"])
         await inner(scope, receive, send)
 
-    monkeypatch.setattr(web.quart.asgi_app, "_inner", noted)
+    monkeypatch.setattr(web.quart.asgi_app, "_inner", recorded)
     for path in "/nowhere /v1/nowhere /v1/rooms/hall/nowhere /v1//rooms /.env /v1/ /metrics".split():
         for method in ("GET", "POST", "OPTIONS") if path != "/metrics" else ("GET",):
             found = await web.send(method, path)
@@ -146,21 +146,21 @@ async def test_who_guesses_names_is_refused_what_nobody_found_and_fans_beside_th
     async with served(settings.model_copy(update=chosen)) as web:
         await web.room()
 
-        async def asked(path: str, address: str) -> httpx.Response:
+        async def send(path: str, address: str) -> httpx.Response:
             return await web.get(path, headers={"X-Forwarded-For": address})
 
         for path in ("/v1/rooms/made-up", "/v1/events/made-up", "/v1/events/made-up/seats"):
-            assert (await asked(path, "203.0.113.9")).status_code == 404
+            assert (await send(path, "203.0.113.9")).status_code == 404
         assert web.app.throttles.misses._until["203.0.113.9"] > time.monotonic() + 1
         for _ in range(100 * BURST):
             web.app.throttles.misses.note("203.0.113.9")
-        refused = await asked("/v1/rooms/made-up-again", "203.0.113.9")
+        refused = await send("/v1/rooms/made-up-again", "203.0.113.9")
         assert code(refused) == (429, "rate_limited")
         assert refused.headers["ratelimit-policy"].startswith('"unknown-names"')
         for _ in range(2):
-            assert (await asked("/v1/rooms/hall", "203.0.113.10")).status_code == 200
-            assert (await asked("/v1/rooms/hall", "203.0.113.9")).status_code == 200  # somebody found it
-        assert code(await asked("/v1/rooms/made-up-again", "203.0.113.10")) == (404, "room_not_found")
+            assert (await send("/v1/rooms/hall", "203.0.113.10")).status_code == 200
+            assert (await send("/v1/rooms/hall", "203.0.113.9")).status_code == 200  # somebody found it
+        assert code(await send("/v1/rooms/made-up-again", "203.0.113.10")) == (404, "room_not_found")
 
 
 async def a_slow_body(url: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -31,10 +31,10 @@ async def every_answer(web: Web, **headers: str) -> list[tuple[str, httpx.Respon
         f"//{EVIL}/rooms/",
     ]
     gets = [("GET", it) for it in (*pages, *odd, "/rooms/hall/", "/static/x/fairgate.css")]
-    asked = [*calls, *gets, *(("POST", it) for it in forms(web))]
+    requests = [*calls, *gets, *(("POST", it) for it in forms(web))]
     sent = {**HTML, **headers}
     url = str(web.http.base_url).rstrip("/")
-    return [(f"{method} {it}", await web.send(method, url + it, headers=sent)) for method, it in asked]
+    return [(f"{method} {it}", await web.send(method, url + it, headers=sent)) for method, it in requests]
 
 
 @pytest.mark.parametrize("secure", [True, False], ids=["TLS", "plain HTTP"])

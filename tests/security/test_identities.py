@@ -45,8 +45,8 @@ async def code_for(web: Web, email: str) -> str:
 
 async def confirmed(web: Web, email: str) -> dict[str, str]:
     """The header of a visitor who has confirmed this address but has not joined."""
-    asked = (await web.post(IDENTITY, {"email": email})).json()
-    mine = bearer(asked["place_token"])
+    document = (await web.post(IDENTITY, {"email": email})).json()
+    mine = bearer(document["place_token"])
     answer = await web.post(f"{EMAIL}/confirm", {"code": await code_for(web, email)}, headers=mine)
     assert answer.status_code == 204, answer.text
     return mine
@@ -62,9 +62,9 @@ async def test_newcomers_join_with_a_confirmed_address_and_nobody_else_does(web:
     refused = await web.post(PLACES, {"slower_lane": True})
     assert (code(refused), refused.json()["needed"]) == ((403, "identity_needed"), "email")
     assert code(await web.post(PLACES, {}, headers=web.as_("user"))) == (403, "identity_needed")
-    asked = await web.post(IDENTITY, {"email": "Ann@Example.org"})
-    document, mine = asked.json(), bearer(asked.json()["place_token"])
-    assert (asked.status_code, document["asked"], document["confirmed"]) == (202, True, False)
+    answer = await web.post(IDENTITY, {"email": "Ann@Example.org"})
+    document, mine = answer.json(), bearer(answer.json()["place_token"])
+    assert (answer.status_code, document["asked"], document["confirmed"]) == (202, True, False)
     assert code(await web.post(PLACES, {}, headers=mine)) == (403, "identity_needed")
     digits = await code_for(web, "Ann@example.org")
     wrong = f"{(int(digits) + 1) % 10**6:06}"
@@ -103,12 +103,12 @@ async def test_whoever_is_inside_stays_there(web: Web, worker: object) -> None:
     inside = await confirmed(web, "ann@example.org")
     place = bearer((await web.post(PLACES, {}, headers=inside)).json()["place_token"])
     assert (await web.post(f"{PLACES}/me/booking-token", headers=place)).status_code == 201
-    asked = bearer((await web.post(IDENTITY, {"email": "ann@example.org"})).json()["place_token"])
+    headers = bearer((await web.post(IDENTITY, {"email": "ann@example.org"})).json()["place_token"])
     answer = await web.post(
-        f"{EMAIL}/confirm", {"code": await code_for(web, "ann@example.org")}, headers=asked
+        f"{EMAIL}/confirm", {"code": await code_for(web, "ann@example.org")}, headers=headers
     )
     assert code(answer) == (409, "member_elsewhere")
-    assert code(await web.post(PLACES, {}, headers=asked)) == (403, "identity_needed")
+    assert code(await web.post(PLACES, {}, headers=headers)) == (403, "identity_needed")
 
 
 async def test_a_suspect_takes_their_place_along_and_stays_one(web: Web) -> None:

@@ -124,8 +124,8 @@ async def test_staff_set_who_may_join_in_the_console(web: Web) -> None:
     found = re.search(r'class="code" readonly value="([\w-]{43})" aria-label="The secret"', made.text)
     assert found is not None
     assert found[1] not in await shown(web, PAGE, staff)
-    kept = await web.app.stores.postgres.fetchval("SELECT sealed FROM member_logins")
-    assert found[1].encode() not in kept
+    stored = await web.app.stores.postgres.fetchval("SELECT sealed FROM member_logins")
+    assert found[1].encode() not in stored
     text = jwt.encode({"sub": "ann", "exp": int(time.time()) + 60}, found[1], algorithm="HS256")
     assert (await web.post(PLACES, {"proof": text})).status_code == 201
     assert (await sent(web, f"{PAGE}/login/remove", staff)).status_code == 303

@@ -122,8 +122,8 @@ async def test_a_credential_in_a_header_needs_no_origin_of_ours(web: Web) -> Non
         place = bearer((await web.join("hall"))["place_token"])
         beside = {"X-Place-Token": place["Authorization"].removeprefix("Bearer ")}
         for mine in (place, beside):
-            left = await web.send("DELETE", f"{PLACES}/me", headers={**headers, **mine})
-            assert left.status_code == 204
+            answer = await web.send("DELETE", f"{PLACES}/me", headers={**headers, **mine})
+            assert answer.status_code == 204
         paused = await web.post("/v1/rooms/hall/pause", headers={**headers, **web.as_("operator")})
         assert paused.status_code == 200
 

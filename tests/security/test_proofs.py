@@ -84,7 +84,7 @@ async def test_an_account_proves_it_with_its_password(web: Web, stores: Stores, 
     boss = await web.staff("admin", "boss")
     whose = await stores.postgres.fetchval("SELECT account_id FROM accounts")
     await appoint(web, "ann@example.org", "admin")  # the last admin cannot be deactivated
-    left = await web.post(f"/admin/users/{whose}/active", data={"active": "no"}, headers=boss)
-    assert left.status_code == 303, left.text
+    answer = await web.post(f"/admin/users/{whose}/active", data={"active": "no"}, headers=boss)
+    assert answer.status_code == 303, answer.text
     refused = await web.get("/v1/orders", headers=key)
     assert code(refused)[0] == 401, "a key ends with its creator"

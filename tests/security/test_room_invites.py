@@ -26,10 +26,10 @@ LIST = "name,email\nAnn,Ann@Example.org\nBob,bob@example.org\n"
 async def arrived(server: MailServer, count: int) -> list[EmailMessage]:
     """Wait for this many mails."""
 
-    async def there() -> list[EmailMessage] | None:
+    async def received() -> list[EmailMessage] | None:
         return server.received() if len(server.received()) >= count else None
 
-    return await wait_until(there, "the mails") or []
+    return await wait_until(received, "the mails") or []
 
 
 async def use(browser: Browser, link: str) -> httpx.Response:

@@ -77,12 +77,12 @@ async def test_a_newcomer_solves_the_challenge_before_they_join(web: Web) -> Non
     await a_sale(web, proof_of_work=True, newcomers_per_address=None)
     refused = await web.post(PLACES, {})
     assert code(refused) == (403, "proof_of_work_needed")
-    asked = await web.get("/v1/rooms/gala/challenge")
-    assert asked.json().keys() == refused.json()["challenge"].keys()
-    sent = answer_to(asked.json())
+    answer = await web.get("/v1/rooms/gala/challenge")
+    assert answer.json().keys() == refused.json()["challenge"].keys()
+    sent = answer_to(answer.json())
     for wrong in (
         tampered(sent),
-        answer_to(asked.json() | {"salt": asked.json()["salt"] + "&cost=1"}),
+        answer_to(answer.json() | {"salt": answer.json()["salt"] + "&cost=1"}),
         "AAAA",
     ):
         assert code(await web.post(PLACES, {"proof_of_work": wrong})) == (403, "proof_of_work_needed")

@@ -35,7 +35,7 @@ def test_recovery_codes_are_many_are_told_apart_and_kept_as_keyed_hashes() -> No
 
 def test_secrets_of_apps_are_encrypted_with_ours() -> None:
     keys, secret = FactorKeys(b"one secret of ours"), new_secret()
-    kept = keys.encrypt(secret)
-    assert secret.encode() not in kept
-    assert keys.decrypt(kept) == secret
-    assert FactorKeys(b"another secret").decrypt(kept) is None
+    encrypted = keys.encrypt(secret)
+    assert secret.encode() not in encrypted
+    assert keys.decrypt(encrypted) == secret
+    assert FactorKeys(b"another secret").decrypt(encrypted) is None

@@ -81,20 +81,20 @@ def test_seats_have_labels_of_their_own_each_of_one_seat() -> None:
 
 
 def test_a_section_grows_by_seats_that_have_a_place() -> None:
-    there = rows(numbering="odd")
-    assert added_rows(there, there) == []
-    assert added_rows(there, [*listed(("a", 6, "11")), *listed(("c", 1, ""))]) == [
+    existing = rows(numbering="odd")
+    assert added_rows(existing, existing) == []
+    assert added_rows(existing, [*listed(("a", 6, "11")), *listed(("c", 1, ""))]) == [
         (1, SeatRow("a", 6, "f", labels="11")),
         (3, SeatRow("c", 1, "f")),
     ]
     with pytest.raises(ValidationFailed):
-        added_rows(there, listed(("a", 2, "")))  # seat 3 already exists
+        added_rows(existing, listed(("a", 2, "")))  # seat 3 already exists
 
 
 def test_rows_and_seats_are_typed() -> None:
-    there = rows(numbering="odd", rows=3)
-    assert typed_seats.picked(there, "a, C", "3-6") == [("a", "3"), ("a", "5"), ("c", "3"), ("c", "5")]
-    assert len(typed_seats.picked(there, "A \u2013 C", "")) == 12
+    existing = rows(numbering="odd", rows=3)
+    assert typed_seats.picked(existing, "a, C", "3-6") == [("a", "3"), ("a", "5"), ("c", "3"), ("c", "5")]
+    assert len(typed_seats.picked(existing, "A \u2013 C", "")) == 12
     assert typed_seats.spans_text(["3", "1", "2", "x1", "9"]) == "1-3, 9, X1"
     assert typed_seats.row_names("y-ab, 3-4") == ["y", "z", "aa", "ab", "3", "4"]
     assert typed_seats.blocks(" 6+8 , 5 ") == [[6, 8], [5]]

@@ -47,8 +47,14 @@ FULL = ".".join(
 
 
 def read(text: str, **changes: object) -> knownuser.Enqueue:
-    asked = {"customer_id": "ticketania", "room_id": ROOM, "now_ms": NOW_S * 1000, "client": IP, **changes}
-    return knownuser.read_enqueue_token(text, KEY, **asked)  # type: ignore[arg-type]
+    arguments = {
+        "customer_id": "ticketania",
+        "room_id": ROOM,
+        "now_ms": NOW_S * 1000,
+        "client": IP,
+        **changes,
+    }
+    return knownuser.read_enqueue_token(text, KEY, **arguments)  # type: ignore[arg-type]
 
 
 def test_tokens_are_what_connectors_read() -> None:

@@ -169,25 +169,25 @@ def test_an_alert_starts_after_its_time_and_ends_once_it_was_well_for_a_while() 
     key, slow = Key("backlog", "gala"), msgspec.structs.replace(ROOM, backlog=900)
 
     def at(
-        after_s: int, room: RoomFacts, seen: Memory, *opened: Key
+        after_s: int, room: RoomFacts, memory: Memory, *opened: Key
     ) -> tuple[list[Firing], list[Key], Memory]:
         facts = msgspec.structs.replace(WELL, now_ms=NOW + 1000 * after_s, rooms=(room,))
-        verdict = judge(facts, {}, seen, opened)
+        verdict = judge(facts, {}, memory, opened)
         return verdict.started, verdict.ended, verdict.memory
 
-    started, _, seen = at(0, slow, Memory())
+    started, _, memory = at(0, slow, Memory())
     assert started == []
-    started, _, seen = at(29, slow, seen)
+    started, _, memory = at(29, slow, memory)
     assert started == []
-    started, _, seen = at(30, slow, seen)
+    started, _, memory = at(30, slow, memory)
     assert started == [Firing(key, "page", "900 reservations wait for a worker.", NOW)]
-    started, ended, seen = at(32, slow, seen, key)
+    started, ended, memory = at(32, slow, memory, key)
     assert (started, ended) == ([], [])
-    _, ended, seen = at(34, ROOM, seen, key)
+    _, ended, memory = at(34, ROOM, memory, key)
     assert ended == []
-    _, ended, _ = at(43, slow, seen, key)  # only briefly healthy
+    _, ended, _ = at(43, slow, memory, key)  # only briefly healthy
     assert ended == []
-    _, ended, seen = at(44, ROOM, seen, key)
+    _, ended, memory = at(44, ROOM, memory, key)
     assert ended == [key]
     assert at(0, slow, Memory())[2].wrong[key] == NOW
 

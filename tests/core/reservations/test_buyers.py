@@ -44,10 +44,10 @@ def test_what_is_missing_is_named_in_the_order_of_the_form() -> None:
 
 
 def test_what_was_said_is_kept_trimmed_and_what_nobody_asked_for_is_not() -> None:
-    kept = checked(ALL, ANN)
-    assert (kept.email, kept.name, kept.phone) == ("Ann@example.org", "Ann", "+49 30 123456")
-    assert (kept.terms, kept.marketing) == (True, True)
-    assert kept.answers == {"size": "M", "adult": "yes"}
+    buyer = checked(ALL, ANN)
+    assert (buyer.email, buyer.name, buyer.phone) == ("Ann@example.org", "Ann", "+49 30 123456")
+    assert (buyer.terms, buyer.marketing) == (True, True)
+    assert buyer.answers == {"size": "M", "adult": "yes"}
     assert checked(BuyerForm(email="off"), ANN) == Buyer()
 
 

@@ -26,10 +26,10 @@ def test_a_code_is_read_however_it_is_written(text: str) -> None:
 
 
 def test_what_a_device_keeps_is_no_code_and_of_one_sale() -> None:
-    kept = code_hash("gala", CODE)
-    assert len(kept) == 16
-    assert kept not in CODE.lower()
-    assert kept == code_hash("gala", CODE) != code_hash("matinee", CODE)
+    stored_hash = code_hash("gala", CODE)
+    assert len(stored_hash) == 16
+    assert stored_hash not in CODE.lower()
+    assert stored_hash == code_hash("gala", CODE) != code_hash("matinee", CODE)
 
 
 def test_a_sale_has_the_tickets_of_its_types() -> None:

@@ -18,23 +18,23 @@ AT_LEAST_2, AT_MOST_1 = msgspec.Meta(min_length=2), msgspec.Meta(max_length=1)
 WHEN = "a time, such as 2026-05-01T18:00:00Z"
 
 
-def patterns(kind: msgspec.inspect.Type, seen: set[Any]) -> Iterator[str]:
+def patterns(kind: msgspec.inspect.Type, visited: set[Any]) -> Iterator[str]:
     """All patterns in a type and its components."""
     if isinstance(kind, msgspec.inspect.StrType):
         if kind.pattern is not None:
             yield kind.pattern
     elif isinstance(kind, msgspec.inspect.StructType):
-        if kind.cls not in seen:
-            seen.add(kind.cls)
+        if kind.cls not in visited:
+            visited.add(kind.cls)
             for field in kind.fields:
-                yield from patterns(field.type, seen)
+                yield from patterns(field.type, visited)
     elif isinstance(kind, msgspec.inspect.UnionType):
         for it in kind.types:
-            yield from patterns(it, seen)
+            yield from patterns(it, visited)
     elif isinstance(kind, msgspec.inspect.CollectionType):
-        yield from patterns(kind.item_type, seen)
+        yield from patterns(kind.item_type, visited)
     elif isinstance(kind, msgspec.inspect.Metadata):
-        yield from patterns(kind.type, seen)
+        yield from patterns(kind.type, visited)
 
 
 def all_patterns() -> set[str]:
@@ -50,9 +50,9 @@ def test_every_pattern_has_words() -> None:
 
 @pytest.mark.parametrize("pattern", PATTERN_MEANS)
 def test_the_words_are_told(pattern: str) -> None:
-    kept = msgspec.Meta(pattern=pattern)
+    meta = msgspec.Meta(pattern=pattern)
     with pytest.raises(msgspec.ValidationError) as refused:
-        msgspec.convert(["\0 "], list[Annotated[str, kept]])
+        msgspec.convert(["\0 "], list[Annotated[str, meta]])
     assert first_invalid_field(refused.value) == ("[0]", PATTERN_MEANS[pattern])
 
 

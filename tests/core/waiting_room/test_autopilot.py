@@ -173,10 +173,10 @@ def test_a_rate_that_nobody_waits_for_is_not_raised_but_lowered_all_the_same() -
     few = used(at_ms, 1_000, called=600)  # held back by the cap or by tickets
     calm = health([Reading(at_ms=at_ms, p95_ms=100, error_rate=0)], at_ms)
     for idle in (nobody, few):
-        kept = decide(ON, NEW, idle, calm).last
-        assert kept is not None
-        assert (kept.rate_to, kept.direction) == (1_000, "hold")
-        assert "nobody waits" in kept.why
+        last = decide(ON, NEW, idle, calm).last
+        assert last is not None
+        assert (last.rate_to, last.direction) == (1_000, "hold")
+        assert "nobody waits" in last.why
         lowered = decide(ON, Course(heard_ms=-1), idle, _health(saying(3_000))).last
         assert lowered is not None
         assert lowered.rate_to < 1_000

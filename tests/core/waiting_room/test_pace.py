@@ -68,11 +68,11 @@ def a_line(seconds: int, no_show: float, **fields: Any) -> Iterator[Moment]:
         )
 
 
-def follow(moments: Iterator[Moment], seen: QueueMeasurements | None = None) -> QueueMeasurements:
-    seen = seen or QueueMeasurements()
+def follow(moments: Iterator[Moment], measured: QueueMeasurements | None = None) -> QueueMeasurements:
+    measured = measured or QueueMeasurements()
     for moment in moments:
-        seen = measure(seen, moment)
-    return seen
+        measured = measure(measured, moment)
+    return measured
 
 
 def test_before_anything_is_measured_the_rate_is_all_that_is_known() -> None:
@@ -92,9 +92,9 @@ def test_a_wait_grows_with_the_place_and_p90_is_never_below_p50(pace: Pace, ahea
 
 @pytest.mark.parametrize("no_show", [0.0, 0.15, 0.3, 0.6])
 def test_the_share_of_no_shows_is_found(no_show: float) -> None:
-    seen = follow(a_line(400, no_show))
-    assert no_show_share(seen, 0.0) == pytest.approx(no_show, abs=0.01)
-    assert no_show_share(seen, 1.0) <= no_show_share(seen, 0.0) <= no_show_share(seen, -1.0)
+    measured = follow(a_line(400, no_show))
+    assert no_show_share(measured, 0.0) == pytest.approx(no_show, abs=0.01)
+    assert no_show_share(measured, 1.0) <= no_show_share(measured, 0.0) <= no_show_share(measured, -1.0)
 
 
 @pytest.mark.parametrize("no_show", [0.0, 0.3, 0.6])
@@ -102,9 +102,9 @@ def test_the_share_of_no_shows_is_found(no_show: float) -> None:
 def test_the_estimate_is_how_the_line_goes_on(no_show: float, after_s: int) -> None:
     """A place that is reached 600 s later was shown 600 s."""
     moments = list(a_line(after_s + 700, no_show))
-    seen = follow(iter(moments[:after_s]))
+    measured = follow(iter(moments[:after_s]))
     position = moments[after_s + 600].admitted - moments[after_s].admitted
-    pace = estimate(seen, 0.0)
+    pace = estimate(measured, 0.0)
     assert pace is not None
     assert wait_s(pace, position) == pytest.approx(600, rel=0.05)
 
@@ -143,7 +143,7 @@ moments_later = st.builds(
 @given(st.lists(moments_later, min_size=2, max_size=40))
 def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
     """A visitor who waits is never shown a longer wait without a newer `since_ms`."""
-    seen, now = QueueMeasurements(), CALM
+    measured, now = QueueMeasurements(), CALM
     shown: Pace | None = None
     for step in steps:
         fields = {
@@ -156,8 +156,8 @@ def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
             no_shows=now.no_shows + step["no_shows"],
             **fields,
         )
-        before, seen = (seen.last, shown), measure(seen, now)
-        shown = next_pace(shown, seen)
+        before, measured = (measured.last, shown), measure(measured, now)
+        shown = next_pace(shown, measured)
         old = before[1]
         if old is None or shown is None or old == shown or before[0] is None or now.waiting == 0:
             continue
@@ -170,29 +170,29 @@ def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
 
 def test_a_lower_rate_and_a_pause_are_told_at_once() -> None:
     moments = list(a_line(300, 0.3))
-    seen = follow(iter(moments))
-    shown = next_pace(None, seen)
+    measured = follow(iter(moments))
+    shown = next_pace(None, measured)
     lower = msgspec.structs.replace(moments[-1], now_ms=moments[-1].now_ms + 1000, rate_per_minute=300)
-    slower = next_pace(shown, measure(seen, lower))
+    slower = next_pace(shown, measure(measured, lower))
     assert shown is not None
     assert slower is not None
     assert (slower.why, slower.since_ms) == ("rate_lowered", lower.now_ms)
     assert wait_s(slower, 2_000) > wait_s(shown, 2_000) * 1.8
     paused = msgspec.structs.replace(moments[-1], now_ms=moments[-1].now_ms + 1000, state="paused")
-    held = next_pace(shown, measure(seen, paused))
+    held = next_pace(shown, measure(measured, paused))
     assert held is not None
     assert (held.why, held.since_ms) == ("paused", paused.now_ms)
 
 
 def test_a_line_that_becomes_slow_is_told_once_it_is_certain() -> None:
     moments = list(a_line(200, 0.0))
-    seen, now = follow(iter(moments)), moments[-1]
-    shown, shown_waits = next_pace(None, seen), []
+    measured, now = follow(iter(moments)), moments[-1]
+    shown, shown_waits = next_pace(None, measured), []
     for _ in range(120):  # the cap is reached: one per second instead of ten
         later = {"now_ms": now.now_ms + 1000, "admitted": now.admitted + 1, "tokens_left": True}
         now = msgspec.structs.replace(now, **later)
-        seen = measure(seen, now)
-        shown = next_pace(shown, seen)
+        measured = measure(measured, now)
+        shown = next_pace(shown, measured)
         assert shown is not None
         shown_waits.append((shown.why, shown.since_ms, wait_s(shown, 100)))
     assert (shown_waits[0][0], shown_waits[-1][0]) == ("", "slower")
@@ -202,10 +202,10 @@ def test_a_line_that_becomes_slow_is_told_once_it_is_certain() -> None:
 
 def test_a_higher_rate_shortens_all_waits() -> None:
     moments = list(a_line(300, 0.3))
-    seen = follow(iter(moments))
-    shown = next_pace(None, seen)
+    measured = follow(iter(moments))
+    shown = next_pace(None, measured)
     raised = msgspec.structs.replace(moments[-1], now_ms=moments[-1].now_ms + 1000, rate_per_minute=1_200)
-    after = next_pace(shown, measure(seen, raised))
+    after = next_pace(shown, measure(measured, raised))
     assert shown is not None
     assert after is not None
     assert after.why == ""
@@ -213,31 +213,31 @@ def test_a_higher_rate_shortens_all_waits() -> None:
 
 
 def test_the_waits_of_one_visitor_go_down_second_by_second() -> None:
-    seen, shown, waits = QueueMeasurements(), None, []
+    measured, shown, waits = QueueMeasurements(), None, []
     for moment in a_line(600, 0.45):
-        seen = measure(seen, moment)
-        shown = next_pace(shown, seen)
+        measured = measure(measured, moment)
+        shown = next_pace(shown, measured)
         if moment.admitted < 4_000:
             waits.append(wait_range_s(4_000 - moment.admitted - 1, shown, 600))
     assert all(after <= before for before, after in pairwise(it for it in waits if it))
 
 
 def test_a_wiped_redis_is_a_new_beginning() -> None:
-    seen = follow(a_line(300, 0.3))
-    wiped = measure(seen, CALM)
+    measured = follow(a_line(300, 0.3))
+    wiped = measure(measured, CALM)
     assert (wiped.calls, wiped.last) == (0.0, CALM)
     assert estimate(wiped, 0.0) == starting_pace(600)
 
 
 def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
     """Cap 1, sessions of 600 s, five in the queue; from 300 s on, one visitor leaves every 60 s."""
-    seen, shown, shown_waits = QueueMeasurements(), None, []
+    measured, shown, shown_waits = QueueMeasurements(), None, []
     full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
     for second in range(600):
-        left = max(0, second - 300) // 60
-        now = msgspec.structs.replace(full, now_ms=START_MS + 1000 * second, admitted=1 + left)
-        seen = measure(seen, now)
-        shown = next_pace(shown, seen)
+        remaining = max(0, second - 300) // 60
+        now = msgspec.structs.replace(full, now_ms=START_MS + 1000 * second, admitted=1 + remaining)
+        measured = measure(measured, now)
+        shown = next_pace(shown, measured)
         status = RoomStatus(
             now_ms=now.now_ms,
             version=1,

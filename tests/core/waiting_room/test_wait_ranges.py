@@ -111,13 +111,15 @@ def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:
 def test_a_raised_wait_is_told_or_it_is_not_seen() -> None:
     """The p90 proves too low while the queue moves: no shown wait rises, yet in the end it is higher."""
     shown: Pace | None = msgspec.structs.replace(starting_pace(600), ranges=read_ranges(LOW))
-    seen = QueueMeasurements()
+    measured = QueueMeasurements()
     for second in range(300):
         passed = 5 * second  # half as fast as calculated
         fields: dict[str, Any] = {"admitted": passed, "passed": passed, "ahead": 5_000}
-        seen = measure(seen, msgspec.structs.replace(CALM, now_ms=CALM.now_ms + 1000 * second, **fields))
-        seen = learn(seen, shown, shown)
-        before, shown = shown, next_pace(shown, seen)
+        measured = measure(
+            measured, msgspec.structs.replace(CALM, now_ms=CALM.now_ms + 1000 * second, **fields)
+        )
+        measured = learn(measured, shown, shown)
+        before, shown = shown, next_pace(shown, measured)
         assert before is not None
         assert shown is not None
         for place in (10, 100, 1_000, 4_000):
