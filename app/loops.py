@@ -2,7 +2,7 @@
 
 A loop that fails is logged with its traceback, counted, and restarted after a pause that grows with repeated
 failures; while it cannot be kept running, `/readyz` reports that. In loops over many rooms, `each` and
-`gathered` keep a failure of one room from affecting the others.
+`read_each` keep a failure of one room from affecting the others.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ async def each(
         raise away[0]
 
 
-async def gathered(
+async def read_each(
     name: str,
     things: Sequence[T],
     read: Callable[[T], Awaitable[R | None]],

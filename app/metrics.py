@@ -211,7 +211,7 @@ BUILD = Gauge(
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 
-def answered(call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
+def count_answer(call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
     """Count an answered call."""
     ANSWERS.count(call, status, seconds, trace_id)
 
@@ -221,11 +221,11 @@ def _refused(code: str) -> Counter:
     return REFUSALS.labels(code)
 
 
-def refused(code: str) -> None:
+def count_refusal(code: str) -> None:
     """Count a refused request."""
     _refused(code).inc()
 
 
-def reserved(outcome: str, count: int = 1) -> None:
+def count_reservations(outcome: str, count: int = 1) -> None:
     """Count reservations with this outcome."""
     RESERVATIONS.count(outcome, count)

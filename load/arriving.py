@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.web.http.assets import load_assets
 from load import crowd
 from load.figures import Row, row_of
-from load.measuring import Run, repeated
+from load.measuring import Run, run_trials
 from load.wrk import Requests
 
 BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": "en"}
@@ -16,11 +16,11 @@ async def pages(run: Run) -> Row:
     async with run.product() as product:
         sale = await crowd.open_sale(product, "pages")
         requests = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
-        return row_of("page", await repeated(run, product, requests, 200))
+        return row_of("page", await run_trials(run, product, requests, 200))
 
 
 async def files(run: Run) -> Row:
     """A script of the queue page, as a browser requests it."""
     async with run.product() as product:
         requests = Requests("GET", load_assets().url("queue.js"), BROWSER)
-        return row_of("file", await repeated(run, product, requests, 200))
+        return row_of("file", await run_trials(run, product, requests, 200))

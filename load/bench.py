@@ -47,7 +47,7 @@ async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Ro
     return results
 
 
-def chosen(text: str) -> list[str]:
+def choose_rows(text: str) -> list[str]:
     """Return the requested rows in the order of the table; all for an empty text. Raises CannotRun."""
     names = {name.strip() for name in text.split(",") if name.strip()}
     if unknown := sorted(names - ROWS.keys()):
@@ -73,7 +73,7 @@ def main(
     options = WrkOptions(connections=max(connections, threads), threads=threads, seconds=size.seconds)
     run = Run(server, options, size, console)
     try:
-        results = asyncio.run(bench(run, chosen(rows), json))
+        results = asyncio.run(bench(run, choose_rows(rows), json))
     except CannotRun as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

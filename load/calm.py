@@ -14,7 +14,7 @@ from statistics import median
 from load import crowd
 from load.arriving import BROWSER
 from load.figures import Figure, Row, Trial
-from load.measuring import Run, judged, measure
+from load.measuring import Run, measure, verdict_when_settled
 from load.product import Product
 from load.wrk import Requests, WrkOptions
 
@@ -50,13 +50,13 @@ async def _trials(run: Run, product: Product, options: WrkOptions, name: str) ->
     count = RATE * options.seconds
     sale = await crowd.open_sale(product, name)
     page = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
-    place_tokens = await crowd.called(product, sale, count, run.options)
+    place_tokens = await crowd.join_until_called(product, sale, count, run.options)
     found = {}
     found["join"], _ = await measure(product, crowd.joins(sale.room_id, count), options, 201)
     found["claim"], tokens = await measure(product, crowd.claims(sale.room_id, place_tokens), options, 201)
     found["reserve"], promised = await measure(product, crowd.reservations(sale, tokens), options, 201)
     found["page"], _ = await measure(product, page, options, 200)
-    run.verdicts[name] = await judged(product, sale, promised)
+    run.verdicts[name] = await verdict_when_settled(product, sale, promised)
     return found
 
 

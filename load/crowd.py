@@ -123,7 +123,7 @@ async def waiting(product: Product, room_id: RoomId, count: int, options: WrkOpt
     return list(answers.captured)
 
 
-async def called(product: Product, sale: Sale, count: int, options: WrkOptions) -> list[str]:
+async def join_until_called(product: Product, sale: Sale, count: int, options: WrkOptions) -> list[str]:
     """Let visitors join and be called; return their place tokens."""
     place_tokens = await waiting(product, sale.room_id, count, options)
     await _until_called(product, sale.room_id, count)
@@ -132,7 +132,7 @@ async def called(product: Product, sale: Sale, count: int, options: WrkOptions) 
 
 async def inside(product: Product, sale: Sale, count: int, options: WrkOptions) -> list[str]:
     """Let visitors join, be called and claim; return their booking tokens."""
-    requests = claims(sale.room_id, await called(product, sale, count, options))
+    requests = claims(sale.room_id, await join_until_called(product, sale, count, options))
     answers = await send(product.url, requests, unhurried(options))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors did not all claim in {sale.room_id}: {dict(answers.answered)}")

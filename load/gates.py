@@ -122,7 +122,7 @@ async def _before_a_shop(product: Product, room_id: str) -> AsyncIterator[tuple[
             }
             url = f"http://127.0.0.1:{port}/"
             process = await stack.enter_async_context(
-                proxy.nginx(proxy.changed(text, changes, DEPLOYED), url)
+                proxy.nginx(proxy.with_changes(text, changes, DEPLOYED), url)
             )
             proxies.append((url, process))
         yield proxies[0], proxies[1]

@@ -9,7 +9,7 @@ from app.store.keys import RoomKeys
 from load import crowd, prepared
 from load.crowd import Sale
 from load.figures import Figure, Row
-from load.measuring import Run, judged, measure, settled
+from load.measuring import Run, measure, verdict_when_settled, wait_until_settled
 from load.product import Product
 
 AT_ONCE = 50_000  # requests prepared for one run of the generator
@@ -32,7 +32,7 @@ async def memory(run: Run) -> Row:
         promised += await _grow(run, product, (room_id, sale), size.grown - size.small, len(promised))
         grown = await _sizes(product)
         joined = await product.stores.redis.zcard(RoomKeys(room_id).waiting)
-        run.verdicts["memory"] = await judged(product, sale, promised)
+        run.verdicts["memory"] = await verdict_when_settled(product, sale, promised)
     figures = [
         Figure.of(f"{role}, of what it was", [grown[role] / small[role]], at_most=FLAT) for role in ROLES
     ]
@@ -68,5 +68,5 @@ async def _grow(
         requests = crowd.reservations(sale, tokens, first=before + first)
         _, answered = await measure(product, requests, crowd.unhurried(run.options), 201)
         promised += answered
-        await settled(product, sale.room_id)
+        await wait_until_settled(product, sale.room_id)
     return promised

@@ -15,7 +15,7 @@ from app.store.scripts.stock import Submission
 from load import crowd, prepared
 from load.crowd import Sale
 from load.figures import GENERATOR, Figure, Row, Trial
-from load.measuring import Run, judged, measure, settled
+from load.measuring import Run, measure, verdict_when_settled, wait_until_settled
 from load.product import NotStarted, Product
 
 AT_ONCE = 5_000  # submissions before waiting for the worker to write them
@@ -38,7 +38,7 @@ async def later(run: Run) -> Row:
                 trials[name].append(trial)
                 promised[name] += some
         for name, product in products.items():
-            run.verdicts[f"later, {name}"] = await judged(product, sales[name], promised[name])
+            run.verdicts[f"later, {name}"] = await verdict_when_settled(product, sales[name], promised[name])
     note = f"{run.size.reserved:,} reservations before"
     return Row(name="later", figures=figures_of(trials["fresh"], trials["later"]), note=note)
 
@@ -65,14 +65,14 @@ async def _reserve(product: Product, sale: Sale, count: int) -> None:
             )
             if refused := {it.word for it in answers} - {"queued"}:
                 raise NotStarted(f"reservations were refused while the sale was prepared: {sorted(refused)}")
-        await settled(product, sale.room_id)
+        await wait_until_settled(product, sale.room_id)
 
 
 async def _trial(run: Run, product: Product, sale: Sale, first: int) -> tuple[Trial, list[str]]:
     tokens = await prepared.inside(product, sale, run.size.buyers_per_s_max * run.size.seconds)
     requests = crowd.reservations(sale, tokens, first=first)
     trial = await measure(product, requests, run.options, 201)
-    await settled(product, sale.room_id)
+    await wait_until_settled(product, sale.room_id)
     return trial
 
 

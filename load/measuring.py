@@ -101,7 +101,7 @@ async def measure(
     return trial, list(answers.captured)
 
 
-async def repeated(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
+async def run_trials(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
     """Run as many trials of the same requests as a row has."""
     return [(await measure(product, requests, run.options, good))[0] for _ in range(run.size.trials)]
 
@@ -116,17 +116,17 @@ async def _scripts(stores: Stores) -> int:
     return calls
 
 
-async def settled(product: Product, room_id: RoomId) -> None:
+async def wait_until_settled(product: Product, room_id: RoomId) -> None:
     """Return once everything submitted is settled, or after a timeout."""
     async with asyncio.timeout(SETTLED_TIMEOUT_S):
         while await backlog(product.stores.redis, RoomKeys(room_id)):  # noqa: ASYNC110  # another process settles
             await asyncio.sleep(0.1)
 
 
-async def judged(product: Product, sale: Sale, promised: list[str]) -> Verdict:
+async def verdict_when_settled(product: Product, sale: Sale, promised: list[str]) -> Verdict:
     """Return the verdict on a sale once everything submitted is settled; it names what never is."""
     try:
-        await settled(product, sale.room_id)
+        await wait_until_settled(product, sale.room_id)
     except TimeoutError:
         pass
     return judge(await read_books(product.stores, sale.room_id, sale.event_id, promised))

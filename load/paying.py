@@ -5,7 +5,7 @@ from __future__ import annotations
 from load import crowd
 from load.crowd import Sale
 from load.figures import Row, row_of
-from load.measuring import Run, judged, measure, repeated, settled
+from load.measuring import Run, measure, run_trials, verdict_when_settled, wait_until_settled
 from load.product import Product
 from load.wrk import Requests, WrkOptions, send
 
@@ -23,7 +23,7 @@ async def confirms(run: Run) -> Row:
             sale = await crowd.open_sale(product, f"confirms-{number}")
             requests = await _payments(product, sale, run.size.payers, run.options)
             trial, confirmed = await measure(product, requests, crowd.unhurried(run.options), 200)
-            run.verdicts[f"confirms {number + 1}"] = await judged(product, sale, confirmed)
+            run.verdicts[f"confirms {number + 1}"] = await verdict_when_settled(product, sale, confirmed)
             trials.append(trial)
     return row_of("confirms", trials, note=f"{run.size.payers:,} holds per trial")
 
@@ -35,7 +35,7 @@ async def reads(run: Run) -> Row:
         paying = await _payments(product, sale, run.size.payers, run.options)
         path, headers = "/v1/reservations/{3}", {"Authorization": "Bearer {1}"}
         requests = Requests("GET", path, headers, lines=paying.lines, again=True)
-        trials = await repeated(run, product, requests, 200)
+        trials = await run_trials(run, product, requests, 200)
     return row_of("reads", trials, note=f"{run.size.payers:,} holds")
 
 
@@ -43,7 +43,7 @@ async def _payments(product: Product, sale: Sale, count: int, options: WrkOption
     """Let visitors reserve; return the requests with which they pay."""
     tokens = await crowd.inside(product, sale, count, options)
     await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(options))
-    await settled(product, sale.room_id)
+    await wait_until_settled(product, sale.room_id)
     held = "SELECT visitor_id, reservation_id FROM reservations WHERE event_id = $1"
     held_by = {row[0]: row[1] for row in await product.stores.postgres.fetch(held, sale.event_id)}
     lines = [(token, f"pay-{n}", held_by[crowd.visitor_of(token)]) for n, token in enumerate(tokens)]

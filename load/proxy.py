@@ -71,10 +71,10 @@ def settings_for(deployed: str, *, port: int, upstream: str, cache: Path, connec
     }
     if connections:  # all come from this host
         changes["limit_conn fairgate_address 400;"] = f"limit_conn fairgate_address {connections};"
-    return changed(deployed, changes, DEPLOYED)
+    return with_changes(deployed, changes, DEPLOYED)
 
 
-def changed(deployed: str, changes: Mapping[str, str], file: Path) -> str:
+def with_changes(deployed: str, changes: Mapping[str, str], file: Path) -> str:
     """Return the text of a deployed file with these changes. Raises ProxyFailed if one does not match exactly
     once."""
     for old, new in changes.items():

@@ -9,7 +9,7 @@ from statistics import median
 from load import crowd, prepared
 from load.crowd import Sale
 from load.figures import Reference, Row, Trial, row_of
-from load.measuring import RoomWatch, Run, admissions, judged, measure, repeated
+from load.measuring import RoomWatch, Run, admissions, measure, run_trials, verdict_when_settled
 from load.product import Product
 from load.reference import stores as reference
 from load.verdict import Verdict
@@ -104,7 +104,7 @@ async def claims(run: Run) -> Row:
         trials = []
         for number in range(run.size.trials):
             sale = await crowd.open_sale(product, f"claims-{number}")
-            place_tokens = await crowd.called(product, sale, run.size.claimers, run.options)
+            place_tokens = await crowd.join_until_called(product, sale, run.size.claimers, run.options)
             requests = crowd.claims(sale.room_id, place_tokens)
             trial, tokens = await measure(product, requests, crowd.unhurried(run.options), 201)
             stored = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
@@ -118,7 +118,7 @@ async def statuses(run: Run) -> Row:
     """The shared document: the rate of this machine, this server and our lane without a store."""
     async with run.product() as product:
         room_id = await crowd.open_room(product, "statuses")
-        trials = await repeated(run, product, crowd.statuses(room_id), 200)
+        trials = await run_trials(run, product, crowd.statuses(room_id), 200)
     return row_of("status", trials, at_least=25_000)
 
 
@@ -142,7 +142,7 @@ async def paced(run: Run) -> Row:
             sale = await crowd.open_sale(product, f"paced-{number}")
             tokens = await _claimed(run)(product, sale, rate * run.size.seconds)
             trial, promised = await measure(product, crowd.reservations(sale, tokens), options, 201)
-            run.verdicts[f"paced {number + 1}"] = await judged(product, sale, promised)
+            run.verdicts[f"paced {number + 1}"] = await verdict_when_settled(product, sale, promised)
             trials.append(trial)
     return row_of("paced", trials, at_least=rate * 0.99, p99_ms=20, refused_percent=0.1)
 
@@ -155,7 +155,7 @@ async def last_tickets(run: Run) -> Row:
         tokens = await prepared.inside(product, sale, each * len(crowd.TICKET_TYPES) * 10)
         requests = crowd.reservations(sale, tokens)
         trial, promised = await measure(product, requests, crowd.unhurried(run.options), 201, 409)
-        run.verdicts["last"] = await judged(product, sale, promised)
+        run.verdicts["last"] = await verdict_when_settled(product, sale, promised)
     return row_of("last", [trial], note=f"{each * len(crowd.TICKET_TYPES):,} tickets; one trial")
 
 
@@ -188,7 +188,7 @@ async def reserve_trial(
     tokens = await (tokens_of or _claimed(run))(product, sale, count)
     requests = crowd.reservations(sale, tokens)
     trial, promised = await measure(product, requests, run.options, 201)
-    verdict = await judged(product, sale, promised)
+    verdict = await verdict_when_settled(product, sale, promised)
     per_batch = await product.stores.postgres.fetchval(ROWS_PER_BATCH, sale.event_id)
     return trial, verdict, max(1, round(per_batch))
 

@@ -34,7 +34,7 @@ from load.outside import judge_from_outside
 from load.plan import PLAN, PROGRESS, Findings, Plan
 from load.scenarios import SCENARIOS, Name
 from load.summary import JudgedRun, progress, show
-from load.target import NoTarget, Sale, Target, create_sale, reached, read_sale, staff
+from load.target import NoTarget, Sale, Target, create_sale, open_target, read_sale, staff
 from load.verdict import Verdict, judge
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -70,7 +70,7 @@ async def run(order: Order) -> bool:
         raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
     _print(f"{order.scenario}: {SCENARIOS[order.scenario].description}")
     async with (
-        reached(order.host, order.folder, os.environ.get(TOKEN, ""), order.server) as target,
+        open_target(order.host, order.folder, os.environ.get(TOKEN, ""), order.server) as target,
         target.client() as client,
     ):
         _print(f"{order.fans} visitors against {target.description}")

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from load import crowd, prepared
 from load.figures import GENERATOR, Figure, Row, Trial
-from load.measuring import Run, judged, measure
+from load.measuring import Run, measure, verdict_when_settled
 from load.product import Product
 from load.rates import RATE
 from load.wrk import WrkOptions
@@ -63,7 +63,7 @@ async def _reservations(run: Run, product: Product, name: str, count: int) -> Tr
     sale = await crowd.open_sale(product, name)
     requests = crowd.reservations(sale, await prepared.inside(product, sale, count))
     trial, promised = await measure(product, requests, run.options, 201)
-    run.verdicts[f"scaling, {name}, {run.options.connections // CONNECTIONS}"] = await judged(
+    run.verdicts[f"scaling, {name}, {run.options.connections // CONNECTIONS}"] = await verdict_when_settled(
         product, sale, promised
     )
     return trial

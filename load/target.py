@@ -51,7 +51,7 @@ class Target:
 
 
 @asynccontextmanager
-async def reached(host: str, data: Path | None, token: str, server: ServerName) -> AsyncIterator[Target]:
+async def open_target(host: str, data: Path | None, token: str, server: ServerName) -> AsyncIterator[Target]:
     """Open the requested target. Raises NoTarget, and NotStarted for a product of our own."""
     if host:
         if data is None:

@@ -11,7 +11,7 @@ import pytest
 
 from app import loops, metrics
 from app.core.errors import Restoring, StoreUnavailable
-from app.loops import Loops, each, gathered
+from app.loops import Loops, each, read_each
 from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ async def test_what_is_wrong_with_one_is_counted_and_the_others_are_done() -> No
     await each("test", range(30), work)
     assert sorted(done) == list(range(2, 30, 3))
     assert metrics.LOOP_FAULTS.labels("test")._value.get() - before == 10
-    assert await gathered("test", range(30), work) == list(range(2, 30, 3))
+    assert await read_each("test", range(30), work) == list(range(2, 30, 3))
 
 
 async def test_a_store_that_is_away_is_told_after_all_were_tried() -> None:
@@ -186,6 +186,6 @@ async def test_a_store_that_is_away_is_told_after_all_were_tried() -> None:
     with pytest.raises(StoreUnavailable):
         await each("test", range(10), away)
     assert sorted(tried) == list(range(10))
-    assert await gathered("test", range(10), away) == [7]  # a part of a Cluster
+    assert await read_each("test", range(10), away) == [7]  # a part of a Cluster
     with pytest.raises(StoreUnavailable):
-        await gathered("test", range(5), away)
+        await read_each("test", range(5), away)

@@ -160,10 +160,10 @@ class Lane:
         leaving = self._ctx.stopping.is_set() or self._may_leave()
         reader = self._ctx.worker_id if last and not self._behind and not leaving else ""
         try:
-            batch = await batches.decided(stores, room_id, readable)
+            batch = await batches.decide(stores, room_id, readable)
             self._next = await batches.record(stores, batch, reader)
         except Superseded:  # restored since it was submitted: its grant is void
-            batch = await batches.decided(stores, room_id, readable, again=True)
+            batch = await batches.decide(stores, room_id, readable, again=True)
             self._next = await batches.record(stores, batch, reader)
 
     async def _readable(self, messages: Sequence[Message]) -> list[Message]:

@@ -12,7 +12,7 @@ import msgspec
 
 from app import audit
 from app.audit import Entity
-from app.catalogue.events import locked, transaction, update_room
+from app.catalogue.events import lock_event, transaction, update_room
 from app.core.account import Author
 from app.core.errors import Conflict, ValidationFailed
 from app.core.model import EventId
@@ -53,7 +53,7 @@ async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str,
     """
     _check_notice(notice)
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         changed = event
         if event.cancelled_at is None:
             changed = msgspec.structs.replace(event, cancelled_at=datetime.now(UTC), notice=notice)
@@ -85,7 +85,7 @@ async def move(
     if refund_until is not None and refund_until > starts_at:
         raise ValidationFailed("refund_until", "must be before the event starts")
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         if event.cancelled_at is not None:
             raise Conflict("This sale is cancelled; it cannot be moved.")
         if starts_at == event.starts_at:
@@ -105,7 +105,7 @@ async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int
     Workers retry them within seconds.
     """
     async with transaction(stores) as connection:
-        await locked(connection, event_id)
+        await lock_event(connection, event_id)
         again = await stored.retry_all(connection, event_id)
         if again:
             entity = Entity("event", event_id)

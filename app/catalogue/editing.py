@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from app.catalogue import ticket_types
-from app.catalogue.events import locked, transaction, update_event, update_room
+from app.catalogue.events import lock_event, transaction, update_event, update_room
 from app.core.account import Author
 from app.core.catalogue import seating
 from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX
@@ -166,7 +166,7 @@ def logged_terms(fields: Fields) -> dict[str, Any]:
 
 
 async def _locked(connection: Connection, event_id: EventId) -> tuple[Event, Room]:
-    event = await locked(connection, event_id)
+    event = await lock_event(connection, event_id)
     row = await rooms.lock_room(connection, event.room_id)
     if row is None:
         raise RoomNotFound

@@ -77,7 +77,7 @@ async def seat_rows(
 async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
     """Change an event; new limits apply to later reservations. Raises EventNotFound, Conflict."""
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent_fields(patch))
         await update_event(connection, event, changed, by)
     await update_room(stores, changed)
@@ -88,7 +88,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
     """Delete an event and its room. Raises EventNotFound, and Conflict if there was a reservation."""
     with stores_answer():
         async with transaction(stores) as connection:
-            event = await locked(connection, event_id)
+            event = await lock_event(connection, event_id)
             if await events.has_reservations(connection, event_id):
                 raise Conflict(
                     "Tickets were already reserved; unpublish the event and close its room instead."
@@ -162,7 +162,7 @@ async def create_ticket_type(
     Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict if there are too many types.
     """
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         created = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
@@ -180,7 +180,7 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
     if new.grow:
         insert = ticket_types.grow_section
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         created = [await insert(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
@@ -196,7 +196,7 @@ async def change_ticket_type(
     held and sold.
     """
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
@@ -255,7 +255,7 @@ async def update_event(connection: Connection, before: Event, after: Event, by: 
     await audit.record(connection, by, "change", Entity("event", after.event_id), **fields)
 
 
-async def locked(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event:
+async def lock_event(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event:
     """Lock the event for a change. Raises EventNotFound, and Conflict if it is archived."""
     event = await events.lock_event(connection, event_id, selling=selling)
     if event is None:

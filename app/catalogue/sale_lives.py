@@ -15,7 +15,7 @@ import msgspec
 
 from app import audit
 from app.audit import Entity
-from app.catalogue.events import locked, transaction, update_event, update_room
+from app.catalogue.events import lock_event, transaction, update_event, update_room
 from app.core.account import Author
 from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.errors import AlreadyExists, Conflict, EventNotFound
@@ -40,7 +40,7 @@ async def life(stores: Stores, event_id: EventId) -> Life:
 async def publish(stores: Stores, event_id: EventId, published: bool, *, by: Author) -> None:
     """Show the sale to fans, or only to staff. Raises EventNotFound, Conflict once tickets are reserved."""
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id)
+        event = await lock_event(connection, event_id)
         if not published and await events.has_reservations(connection, event_id):
             raise Conflict("Tickets were reserved: their buyers could not reach the sale. Close it instead.")
         await update_event(connection, event, msgspec.structs.replace(event, published=published), by)
@@ -102,7 +102,7 @@ async def rehearse(stores: Stores, room: Room, *, by: Author) -> RoomId:
         visitor_events=False,
     )
     async with transaction(stores) as connection:
-        await locked(connection, event.event_id, selling=True)
+        await lock_event(connection, event.event_id, selling=True)
         life = await sale_lives.select_life(connection, event.event_id)
         if life.rehearsal_of is not None:
             raise Conflict("This is already a rehearsal.")

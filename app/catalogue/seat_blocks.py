@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app import audit
 from app.audit import Entity
-from app.catalogue.events import locked, room_of_event, transaction
+from app.catalogue.events import lock_event, room_of_event, transaction
 from app.core.account import Author
 from app.core.catalogue.seating import BLOCKED, FREE, KINDS
 from app.core.errors import Restoring, ValidationFailed
@@ -80,7 +80,7 @@ async def set_kind(
     Raises EventNotFound, ValidationFailed for an unknown seat, Conflict in the archive.
     """
     async with transaction(stores) as connection:
-        event = await locked(connection, event_id, selling=True)
+        event = await lock_event(connection, event_id, selling=True)
         types = await seats.set_kind(connection, event_id, seat_ids, KINDS.get(kind))
         _check_known(seat_ids, types)
         for ticket_type_id in sorted(set(types.values())):
@@ -112,7 +112,7 @@ async def _changed(
 ) -> SeatsChanged:
     async def in_step() -> Collection[str]:
         async with transaction(rooms.stores) as connection:
-            event = await locked(connection, event_id, selling=True)
+            event = await lock_event(connection, event_id, selling=True)
             types = await seat_blocks.lock_types(connection, event_id, seat_ids)
             _check_known(seat_ids, types)
             try:

@@ -15,7 +15,7 @@ import msgspec
 
 from app import audit
 from app.audit import Entity
-from app.catalogue.events import locked, room_of_event, transaction
+from app.catalogue.events import lock_event, room_of_event, transaction
 from app.core.account import Author
 from app.core.catalogue import seat_names
 from app.core.catalogue.seat_names import NewName
@@ -92,7 +92,7 @@ async def _names(
     connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, new: NewNames
 ) -> list[NewName]:
     """The seats whose names change. Raises as `rename`."""
-    await locked(connection, event_id, selling=True)
+    await lock_event(connection, event_id, selling=True)
     types = await events.select_ticket_types(connection, event_id)
     _check(next((it for it in types if it.ticket_type_id == ticket_type_id), None))
     rows = (await seats.select_rows(connection, event_id, [ticket_type_id])).get(ticket_type_id, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app import audit
 from app.audit import Entity
-from app.catalogue.events import locked, transaction
+from app.catalogue.events import lock_event, transaction
 from app.core.account import Author
 from app.core.catalogue import seat_plan
 from app.core.catalogue.seat_plan import PlacedSection
@@ -32,7 +32,7 @@ async def _write(
     stores: Stores, event_id: EventId, placed: list[PlacedSection], by: Author, *, others: bool
 ) -> None:
     async with transaction(stores) as connection:
-        await locked(connection, event_id, selling=True)
+        await lock_event(connection, event_id, selling=True)
         types = await events.select_ticket_types(connection, event_id)
         had: dict[str, str | None] = {it.ticket_type_id: it.plan for it in types if it.seated}
         plans = dict.fromkeys(had) if others else dict(had)

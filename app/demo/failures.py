@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from app.demo.story import admitted, card, closed, joined, on_sale, opened, standing_tickets, unpublished
+from app.demo.story import admit, card, close_room, join, on_sale, open_room, standing_tickets, unpublish
 from app.demo.story_run import Call, StoryRun
 
 
@@ -25,9 +25,9 @@ class Failures:
         await on_sale(run, event_id, {"session_ends_on_confirm": False}, max_tickets_per_visitor=3)
         await on_sale(run, short, {"claim_window_s": 2}, hold_ttl_s=2)
         await _before_the_sale(run, event_id)
-        await opened(run, event_id)
-        await opened(run, short)
-        ann, in_ann = await admitted(run, event_id, "Ann")
+        await open_room(run, event_id)
+        await open_room(run, short)
+        ann, in_ann = await admit(run, event_id, "Ann")
         await _wrong_requests(run, event_id, in_ann)
         await _wrong_credentials(run, event_id, short, ann, in_ann)
         await _seat_taken(run, event_id, in_ann)
@@ -36,12 +36,12 @@ class Failures:
         await self._store_away(run, event_id, ann, in_ann)
         await _interrupted(run, event_id, ann, in_ann)
         for sale in (short, event_id):
-            await closed(run, sale)
+            await close_room(run, sale)
             await run.call(
                 "Somebody joins a sale that has closed",
                 Call("POST", f"/v1/rooms/{sale}/places", status=409, code="room_closed"),
             )
-            await unpublished(run, sale)
+            await unpublish(run, sale)
 
     async def _store_away(self, run: StoryRun, event_id: str, ann: str, in_ann: str) -> None:
         reserve = Call("POST", f"/v1/events/{event_id}/reservations", in_ann, standing_tickets(1))
@@ -132,7 +132,7 @@ async def _wrong_credentials(run: StoryRun, event_id: str, short: str, ann: str,
 async def _seat_taken(run: StoryRun, event_id: str, in_ann: str) -> None:
     """Tickets that somebody else took first."""
     path = f"/v1/events/{event_id}/reservations"
-    _, in_ben = await admitted(run, event_id, "Ben")
+    _, in_ben = await admit(run, event_id, "Ben")
     seat = {"seat_ids": ["stalls-a-2"]}
     await run.call("Ben takes a seat", Call("POST", path, in_ben, seat, 201, key="seat of Ben"))
     await run.call(
@@ -151,7 +151,7 @@ async def _payments(run: StoryRun, event_id: str, ann: str, in_ann: str) -> None
     path = f"/v1/events/{event_id}/reservations"
     held = await run.call("Ann reserves one ticket", Call("POST", path, in_ann, standing_tickets(1), 201))
     hers = f"/v1/reservations/{held['reservation_id']}"
-    cara = await joined(run, event_id, "Cara")
+    cara = await join(run, event_id, "Cara")
     await run.call(
         "Cara tries to pay for Ann's reservation: not found",
         Call("POST", f"{hers}/confirm", cara, card("tok_ok"), 404, "reservation_not_found"),
@@ -170,12 +170,12 @@ async def _payments(run: StoryRun, event_id: str, ann: str, in_ann: str) -> None
 
 async def _too_late(run: StoryRun, short: str) -> None:
     """Turns and holds that end after two seconds."""
-    dan, in_dan = await admitted(run, short, "Dan")
+    dan, in_dan = await admit(run, short, "Dan")
     path = f"/v1/events/{short}/reservations"
     held = await run.call(
         "Dan reserves, for two seconds", Call("POST", path, in_dan, standing_tickets(1), 201)
     )
-    eve = await joined(run, short, "Eve")
+    eve = await join(run, short, "Eve")
     await run.until(
         "Eve is called and does not claim her turn",
         Call("GET", f"/v1/rooms/{short}/places/me", eve),

@@ -58,12 +58,12 @@ class StatusFollower:
             self.serving_position, self.state = document["serving_position"], document["state"]
             self.changed.notify_all()
 
-    async def opened(self) -> None:
+    async def wait_until_open(self) -> None:
         """Wait until the pre-queue is over."""
         async with self.changed:
             await self.changed.wait_for(lambda: self.state not in ("", "scheduled", "prequeue"))
 
-    async def called(self, queue_number: int) -> None:
+    async def wait_until_called(self, queue_number: int) -> None:
         """Wait until this number is called. Raises GaveUp if nobody will be called any longer."""
         async with self.changed:
             await self.changed.wait_for(
@@ -86,7 +86,7 @@ class Crowd:
     status: StatusFollower = field(default_factory=StatusFollower)
     tally: Counter[str] = field(default_factory=Counter)
 
-    async def come(self, fans: int, *, again: bool = False) -> None:
+    async def run_fans(self, fans: int, *, again: bool = False) -> None:
         """Let this many fans arrive, queue and buy; returns when the last one is done.
 
         With `again` it never returns, because each fan is followed by another a little later.
@@ -126,13 +126,13 @@ class Crowd:
         self.tally["joined"] += 1
         token: str = place["place_token"]
         if place["queue_number"] is None:  # in the pre-queue: the draw assigns the number
-            await self.status.opened()
+            await self.status.wait_until_open()
         while place["queue_number"] is None:
             await asyncio.sleep(self.random.random() * min(10.0, place["poll_after_s"]))
             place = (await self._call("GET", f"/v1/rooms/{self.room_id}/places/me", token)).json()
             token = place["place_token"] or token
         if place["state"] == "waiting":
-            await self.status.called(place["queue_number"])
+            await self.status.wait_until_called(place["queue_number"])
         return token
 
     async def _claim(self, place_token: str) -> str:

@@ -151,7 +151,7 @@ async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: D
         with _reported([crowd for crowd, _ in crowds], REPORT_EVERY_S if demo.once else REPORT_RARELY_S):
             async with asyncio.TaskGroup() as group:
                 supplying = None if demo.once else group.create_task(_supply(settings))
-                await asyncio.gather(*(crowd.come(fans, again=not demo.once) for crowd, fans in crowds))
+                await asyncio.gather(*(crowd.run_fans(fans, again=not demo.once) for crowd, fans in crowds))
                 if supplying:
                     supplying.cancel()
     except* httpx.HTTPError as errors:

@@ -69,20 +69,20 @@ async def on_sale(run: StoryRun, event_id: str, room: dict[str, Any], **event: o
     )
 
 
-async def opened(run: StoryRun, room_id: str) -> None:
+async def open_room(run: StoryRun, room_id: str) -> None:
     """Open the room."""
     await run.call("Staff open the sale", Call("POST", f"/v1/rooms/{room_id}/open", run.staff))
 
 
-async def joined(run: StoryRun, room_id: str, name: str = "A visitor") -> str:
+async def join(run: StoryRun, room_id: str, name: str = "A visitor") -> str:
     """Let a visitor join; returns their place token."""
     place = await run.call(f"{name} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
     return str(place["place_token"])
 
 
-async def admitted(run: StoryRun, room_id: str, name: str = "A visitor") -> tuple[str, str]:
+async def admit(run: StoryRun, room_id: str, name: str = "A visitor") -> tuple[str, str]:
     """Let a visitor join, be called and go in; returns their place token and their booking token."""
-    place_token = await joined(run, room_id, name)
+    place_token = await join(run, room_id, name)
     path = f"/v1/rooms/{room_id}/places/me/booking-token"
     claimed = await run.until(
         f"{name} is called and goes in (202 until then)",
@@ -91,12 +91,12 @@ async def admitted(run: StoryRun, room_id: str, name: str = "A visitor") -> tupl
     return place_token, str(claimed["booking_token"])
 
 
-async def closed(run: StoryRun, room_id: str) -> None:
+async def close_room(run: StoryRun, room_id: str) -> None:
     """Close the room."""
     await run.call("Staff close the sale", Call("POST", f"/v1/rooms/{room_id}/close", run.staff))
 
 
-async def unpublished(run: StoryRun, event_id: str) -> None:
+async def unpublish(run: StoryRun, event_id: str) -> None:
     """Unpublish the event, so that nothing of the story stays visible."""
     path = f"/v1/events/{event_id}"
     await run.call("... and unpublish it", Call("PATCH", path, run.staff, {"published": False}))

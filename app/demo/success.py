@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from app.demo.story import admitted, card, closed, on_sale, opened, standing_tickets, unpublished
+from app.demo.story import admit, card, close_room, on_sale, open_room, standing_tickets, unpublish
 from app.demo.story_run import Call, StoryRun
 
 
 async def success(run: StoryRun, event_id: str) -> None:
     """Run from creating an event to its orders. Raises StoryEnded."""
     await on_sale(run, event_id, {"session_ends_on_confirm": False})
-    await opened(run, event_id)
+    await open_room(run, event_id)
     reserve = f"/v1/events/{event_id}/reservations"
 
-    ann, in_ann = await admitted(run, event_id, "Ann")
+    ann, in_ann = await admit(run, event_id, "Ann")
     await run.call("Everybody sees how the queue moves", Call("GET", f"/v1/rooms/{event_id}"))
     await run.call("... and Ann sees her place", Call("GET", f"/v1/rooms/{event_id}/places/me", ann))
     await run.call("The tickets that are free", Call("GET", f"/v1/events/{event_id}/availability"))
@@ -29,7 +29,7 @@ async def success(run: StoryRun, event_id: str) -> None:
     await run.call("She pays", Call("POST", f"{hers}/confirm", ann, card("tok_ok")))
     await run.until("... and has her tickets", Call("GET", hers, ann), status="confirmed")
 
-    ben, in_ben = await admitted(run, event_id, "Ben")
+    ben, in_ben = await admit(run, event_id, "Ben")
     seats = {"best_available": {"ticket_type_id": "stalls", "quantity": 2}}
     held = await run.call(
         "Ben takes the best two seats together", Call("POST", reserve, in_ben, seats, status=201)
@@ -43,5 +43,5 @@ async def success(run: StoryRun, event_id: str) -> None:
         Call("DELETE", f"/v1/rooms/{event_id}/places/me", ben, status=204),
     )
     await run.call("Staff see the orders", Call("GET", f"/v1/orders?event_id={event_id}", run.staff))
-    await closed(run, event_id)
-    await unpublished(run, event_id)
+    await close_room(run, event_id)
+    await unpublish(run, event_id)

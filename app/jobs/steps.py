@@ -152,7 +152,7 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     failed += await jobs.postpone(connection, job.job_id, for_two, 1, approvals.HELD_BACK) if for_two else 0
 
     async def follow() -> None:
-        metrics.reserved("cancelled", len(ended))
+        metrics.count_reservations("cancelled", len(ended))
         await holds.update_redis(stores, ended)
 
     return StepResult("more" if over else "later", len(over) + failed, failed, follow)

@@ -64,7 +64,7 @@ async def start(stores: Stores, firing: list[Firing]) -> None:
         await alerts.start(stores.postgres, firing)
 
 
-async def opened(stores: Stores) -> list[Alert]:
+async def open_alerts(stores: Stores) -> list[Alert]:
     """Return the alerts that have not ended, most severe first. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.select_open(stores.postgres)

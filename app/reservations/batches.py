@@ -42,7 +42,7 @@ class Batch:
     decided: list[tuple[Message, Decision]]
 
 
-async def decided(
+async def decide(
     stores: Stores, room_id: RoomId, messages: Sequence[Message], *, again: bool = False
 ) -> Batch:
     """Return a batch with the decisions made when its submissions arrived.
@@ -205,7 +205,7 @@ async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Except
     await failures.set_aside(
         stores, "reservation", f"{room_id} {subject}", why, content=message.items, room_id=room_id
     )
-    metrics.reserved("failed")
+    metrics.count_reservations("failed")
     try:
         await _answer_failed(stores, room_id, message)
     except RETRY_LATER:

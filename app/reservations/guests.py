@@ -84,7 +84,7 @@ async def withdraw(
         await refunds.refund(engine, reservation_id, new, f"guest {ids[0]} {len(ids)} {to_stock}", by=by)
 
 
-async def listed(
+async def list_guests(
     stores: Stores, event_id: EventId, text: str, limit: int, offset: int
 ) -> tuple[list[Guest], int, GuestCounts]:
     """Return a page of the matching guests, newest first, how many match, and the counts over all guests."""

@@ -68,7 +68,7 @@ async def load_codes(stores: Stores, room_id: RoomId, event_id: EventId, set_id:
 async def expire_due(stores: Stores) -> int:
     """End expired holds and release their tickets; return how many."""
     ended = await hold_endings.expire_due(stores.postgres)
-    metrics.reserved("expired", len(ended))
+    metrics.count_reservations("expired", len(ended))
     await update_redis(stores, ended)
     return len(ended)
 
@@ -90,7 +90,7 @@ async def sell_late(stores: Stores, payment_id: str) -> bool:
 
 async def publish_sold(stores: Stores, sold: Sequence[ConfirmedReservation]) -> None:
     """Count these confirmed reservations and update Redis."""
-    metrics.reserved("confirmed", len(sold))
+    metrics.count_reservations("confirmed", len(sold))
     await update_redis(stores, [EndedReservation(*it, "confirmed") for it in sold])
 
 

@@ -60,7 +60,7 @@ async def offers_of(stores: Stores, reservation: Reservation) -> dict[str, str]:
         return await transfers.offers_of(stores.postgres, reservation.reservation_id)
 
 
-async def offered(stores: Stores, token: str) -> HeldTicket | None:
+async def find_offer(stores: Stores, token: str) -> HeldTicket | None:
     """Return the ticket of an offer, or None if the offer is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await transfers.offered(stores.postgres, digest(token)) if len(token) <= TOKEN_MAX else None
@@ -80,7 +80,7 @@ async def accept(stores: Stores, token: str, locale: str) -> str:
     return transfer_id
 
 
-async def held(stores: Stores, transfer_id: str) -> HeldTicket | None:
+async def find_held(stores: Stores, transfer_id: str) -> HeldTicket | None:
     """Return the ticket of a transfer, or None if it is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await transfers.held(stores.postgres, transfer_id)

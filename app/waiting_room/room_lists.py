@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
-from app.loops import gathered
+from app.loops import read_each
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.redis import busy
@@ -102,4 +102,4 @@ async def _statuses(
         except RoomNotFound:  # deleted a moment ago
             return None
 
-    return await gathered("rooms", room_ids, read, at_once=LOOKS_AT_ONCE)
+    return await read_each("rooms", room_ids, read, at_once=LOOKS_AT_ONCE)

@@ -204,10 +204,10 @@ def test_a_file_that_is_no_report_is_told_in_one_line(tmp_path: Path) -> None:
 
 # rows -----------------------------------------------------------------------------------------------------
 def test_rows_are_chosen_by_name() -> None:
-    assert bench.chosen("") == list(ROWS)
-    assert bench.chosen(" status,joins") == ["joins", "status"]
+    assert bench.choose_rows("") == list(ROWS)
+    assert bench.choose_rows(" status,joins") == ["joins", "status"]
     with pytest.raises(CannotRun, match="there is no row jions; there are: ratios, reservations"):
-        bench.chosen("jions")
+        bench.choose_rows("jions")
 
 
 @needs_wrk

@@ -11,10 +11,10 @@ from app.store.redis.counts import KEYS, note_beginning
 
 async def test_figures_grow_by_what_was_counted(stores: Stores) -> None:
     before, slow = await counts.installation(stores.redis), await counts.durations(stores.redis, "reserve")
-    metrics.refused("conflict")
-    metrics.reserved("sold_out", 3)
+    metrics.count_refusal("conflict")
+    metrics.count_reservations("sold_out", 3)
     for seconds in (0.002, 0.2, 0.2, 60.0):
-        metrics.answered("reserve", 201, seconds)
+        metrics.count_answer("reserve", 201, seconds)
     for _ in range(2):  # publishing again adds nothing
         await counts.publish(stores.redis, "web-1")
     found = await counts.installation(stores.redis)
@@ -37,6 +37,6 @@ async def test_a_lost_redis_begins_anew(stores: Stores) -> None:
         await note_beginning(stores.redis, at_ms)
     assert (await counts.installation(stores.redis)).since_ms == before_ms
     await stores.redis.delete("fairgate:totals", KEYS.counts, KEYS.counted)
-    metrics.refused("conflict")
+    metrics.count_refusal("conflict")
     found = await counts.installation(stores.redis)
     assert (found.since_ms, found.refusals["conflict"]) == (0, 1)

@@ -214,9 +214,11 @@ async def test_a_webhook_is_deleted_while_its_deliveries_end(stores: Stores, end
         locked = "SELECT FROM webhooks WHERE webhook_id = $1 FOR UPDATE"  # as at the start of its deletion
         await connection.execute(locked, target.webhook_id)
         if end == "failed":
-            ending: Any = stored.failed(stores.postgres, target.webhook_id, it, 1.0, Answer(1, None, "no"))
+            ending: Any = stored.record_failure(
+                stores.postgres, target.webhook_id, it, 1.0, Answer(1, None, "no")
+            )
         elif end == "taken":
-            ending = stored.delivered(stores.postgres, target.webhook_id, it, Answer(1, 200, ""))
+            ending = stored.record_delivery(stores.postgres, target.webhook_id, it, Answer(1, 200, ""))
         else:
             ending = stored.disable(stores.postgres, target.webhook_id)
         task = asyncio.create_task(ending)

@@ -110,7 +110,7 @@ class Sale:
         messages = await submissions.read_new(stores.redis, LIVE, READ)
         messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
         if messages:
-            batch = await batches.decided(stores, HALL, messages)
+            batch = await batches.decide(stores, HALL, messages)
             await batches.record(stores, batch)
             await batches.record(stores, batch)
             await self.learn()
@@ -119,7 +119,7 @@ class Sale:
         """A worker that decided a batch and was killed before it wrote anything."""
         messages = await submissions.read_new(self.engine.stores.redis, LIVE, READ)
         if messages:
-            await batches.decided(self.engine.stores, HALL, messages)
+            await batches.decide(self.engine.stores, HALL, messages)
 
     async def learn(self) -> None:
         """Take over the decisions into the model; rows never disappear."""

@@ -164,7 +164,7 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
         submitted = await reserve_tickets(engine, await a_session(stores), "floor:2", wait=False)
         messages = await submissions.read_new(stores.redis, LIVE, "worker1")
         messages += await submissions.read_new(stores.redis, LIVE, "worker1")
-        batch = await batches.decided(stores, HALL, messages)
+        batch = await batches.decide(stores, HALL, messages)
         for repair in (False, True):
             assert await reconcile.reconcile(stores, GALA, repair=repair) == ([], [])
         assert await stock(stores.redis, keys=LIVE) == (8, 2, 0)

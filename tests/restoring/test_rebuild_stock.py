@@ -115,7 +115,7 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
     async with a_shop(stores, {"floor": 2}) as engine:
         old = Message("1-1", "r-old", "ann", "print", "", "floor:2")
         await stores.redis.hset(holds.keys_of(HALL).outcomes, "r-old", "print|pending|ann")
-        batch = await batches.decided(stores, HALL, [old])
+        batch = await batches.decide(stores, HALL, [old])
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)

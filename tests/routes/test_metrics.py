@@ -96,7 +96,7 @@ async def test_names_and_types_follow_the_conventions(web: Web) -> None:
 
 async def whoever_accepts_openmetrics_gets_it(web: Web) -> None:
     """The same in the other format, with exemplars."""
-    metrics.answered("livez", 200, 0.003, "0af7651916cd43dd8448eb211c80319c")
+    metrics.count_answer("livez", 200, 0.003, "0af7651916cd43dd8448eb211c80319c")
     plain = await scraped(web)
     accept = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.5, text/plain;version=0.0.4;q=0.3"}
     answer = await web.get("/metrics", headers=ops() | accept)

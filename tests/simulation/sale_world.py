@@ -116,7 +116,7 @@ class SaleWorld:
         if state is None or not state.messages:
             return
         try:
-            state.batch = await batches.decided(self.stores, ROOM, state.messages, again=state.outdated)
+            state.batch = await batches.decide(self.stores, ROOM, state.messages, again=state.outdated)
         except RoomNotReady:
             state.batch = None
         state.decided = self.model.decide(state.expected, again=state.outdated)

@@ -47,7 +47,7 @@ async def dies_after(stores: Stores, steps: int) -> None:
     assert messages
     if steps < 1:
         return
-    batch = await batches.decided(stores, HALL, messages)
+    batch = await batches.decide(stores, HALL, messages)
     new = [
         NewHold(message.reservation_id, message.visitor_id, message.fingerprint, decision.terms)
         for message, decision in batch.decided
@@ -95,8 +95,8 @@ async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> Non
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
     await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "slow")
-    slow = await batches.decided(stores, HALL, messages)
-    quick = await batches.decided(stores, HALL, messages)
+    slow = await batches.decide(stores, HALL, messages)
+    quick = await batches.decide(stores, HALL, messages)
     await asyncio.gather(batches.record(stores, slow), batches.record(stores, quick))
     await batches.record(stores, slow)
     assert await counters(stores) == (2, 0)
@@ -110,12 +110,12 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
     await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "slow")
-    slow = await batches.decided(stores, HALL, messages)
+    slow = await batches.decide(stores, HALL, messages)
     await batches.record(stores, slow)
     await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
     assert await holds.expire_due(stores) == 1
     await batches.record(stores, slow)
-    await batches.record(stores, await batches.decided(stores, HALL, messages))
+    await batches.record(stores, await batches.decide(stores, HALL, messages))
     assert await rows(stores) == {"r1": "expired"}
     assert await check(stores, GALA) == []
 

@@ -221,7 +221,7 @@ async def _ended(stores: Stores, mail: Mail, why: str) -> None:
 async def _failed(stores: Stores, mail: Mail, error: Exception, *, refused: bool) -> None:
     again_s = retry_after_s(mail.attempts, random.random())
     why = _without(mail.recipient, describe_error(error))
-    given_up = await mails.failed(stores.postgres, mail, again_s, why, refused=refused)
+    given_up = await mails.record_failure(stores.postgres, mail, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:
         logs.get(__name__).warning("an e-mail was given up", mail_id=mail.mail_id, kind=mail.kind)

@@ -186,7 +186,7 @@ async def _deliver(stores: Stores, client: Client, target: Target, delivery: Del
     except (AddressRefused, NotAccepted) as error:
         await _failed(stores, target, delivery, error, _since_ms(began))
         return False
-    await webhooks.delivered(
+    await webhooks.record_delivery(
         stores.postgres, target.webhook_id, delivery, Answer(_since_ms(began), status, "")
     )
     metrics.DELIVERIES.labels("delivered").inc()
@@ -218,7 +218,7 @@ async def _failed_unexpectedly(stores: Stores, target: Target, delivery: Deliver
     last, why = delivery.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
     again_s = retry_after_s(delivery.attempts, random.random())
     answer = Answer(0, None, why)
-    await webhooks.failed(stores.postgres, target.webhook_id, delivery, again_s, answer, give_up=last)
+    await webhooks.record_failure(stores.postgres, target.webhook_id, delivery, again_s, answer, give_up=last)
     metrics.DELIVERIES.labels("given_up" if last else "failed").inc()
     if last:
         which = f"{target.webhook_id}/{delivery.number}/{delivery.ordinal}"
@@ -231,7 +231,9 @@ async def _failed(
     again_s = retry_after_s(delivery.attempts, random.random())
     status = error.status if isinstance(error, NotAccepted) else None
     answer = Answer(took_ms, status, str(error)[:WHY_MAX])
-    given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, delivery, again_s, answer)
+    given_up, disabled = await webhooks.record_failure(
+        stores.postgres, target.webhook_id, delivery, again_s, answer
+    )
     metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
     if disabled or (isinstance(error, NotAccepted) and error.is_gone):
         await webhooks.disable(stores.postgres, target.webhook_id)

@@ -151,7 +151,7 @@ async def cancel(request: Request, requester: Requester) -> Response:
         raise Conflict("A ticket was given to somebody else; ask the organiser.")
     ended = await operations.cancel(request.app.engine, reservation.reservation_id)
     if ended.status != reservation.status:
-        metrics.reserved(ended.status)
+        metrics.count_reservations(ended.status)
     return json_response(200, reservation_document(ended), [NO_STORE])
 
 

@@ -77,7 +77,7 @@ async def list_guests(request: Request, account: Account, query: GuestsQuery) ->
     Tickets are `given`, still `valid`, and `checked_in`. `mail` is the state of the e-mail with them.
     """
     event, _ = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    listed, total, _ = await guests.listed(
+    listed, total, _ = await guests.list_guests(
         request.app.stores, event.event_id, query.q, query.per_page, query.offset
     )
     return page_response(request, query, listed, total)
@@ -117,7 +117,7 @@ async def add_guest(request: Request, account: Account, body: GuestBody) -> Resp
         reservation = await guests.add(
             *(app.engine, app.traces, event, types, guest, key), by=author(request, account)
         )
-        (it, *_), _, _ = await guests.listed(stores, event.event_id, reservation.reservation_id, 1, 0)
+        (it, *_), _, _ = await guests.list_guests(stores, event.event_id, reservation.reservation_id, 1, 0)
         location = (b"location", f"{request.path}/{it.reservation_id}".encode())
         return json_response(201, it, [location, NO_STORE])
 

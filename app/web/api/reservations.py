@@ -119,7 +119,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             code=body.code or None,
         )
     except Refusal as refusal:
-        metrics.reserved(refusal.code)
+        metrics.count_reservations(refusal.code)
         raise
     return _reserved_response(reserved)
 
@@ -129,11 +129,11 @@ def _reserved_response(reserved: ReserveResult) -> Response:
     if reserved.replayed:
         headers.append(REPLAYED)
     if reserved.terms is None:
-        metrics.reserved("accepted")
+        metrics.count_reservations("accepted")
         headers.append((b"preference-applied", b"respond-async"))
         return json_response(202, Accepted(reserved.reservation_id), headers)
     if not reserved.replayed:
-        metrics.reserved("held")
+        metrics.count_reservations("held")
     return Response(201, reserved_document(reserved, reserved.terms), headers)
 
 

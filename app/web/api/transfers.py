@@ -156,7 +156,7 @@ async def accept_ticket(request: Request, body: AcceptBody) -> Response:
     await app.throttles.reset(request.client)
     locale = choose([body.locale]) if body.locale else browser_locale(request)
     transfer_id = await transfers.accept(app.stores, body.token, locale)
-    held = await transfers.held(app.stores, transfer_id)
+    held = await transfers.find_held(app.stores, transfer_id)
     if held is None:
         raise CredentialInvalid(OVER)
     key = app.orders.ticket_link(transfer_id, int(time.time()) + RIGHTS_S)

@@ -129,7 +129,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
             response.headers.insert(0, cache_control.GONE)
     seconds = time.perf_counter() - started
     traced = record.span.ids["trace_id"] if record and record.span else None
-    metrics.answered(endpoint.name, response.status, seconds, traced)
+    metrics.count_answer(endpoint.name, response.status, seconds, traced)
     if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_sampled()):
         record = record or Record()
         record.call, record.ids = endpoint.name, request.params
@@ -142,7 +142,7 @@ def refuse(error: Exception) -> Response:
     refusal = refusal_of(error)
     if isinstance(refusal, StoreUnavailable):
         metrics.STORE_FAILURES.labels("call").inc()
-    metrics.refused(refusal.code)
+    metrics.count_refusal(refusal.code)
     return problem_response(refusal)
 
 

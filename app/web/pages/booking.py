@@ -122,12 +122,12 @@ async def _session_expires_at_ms(request: Request, event: Event) -> int:
 
 async def reservation(request: Request) -> Response:
     """Show the page of a reservation."""
-    own = await owned(request)
+    own = await find_owned(request)
     failed = own.status == "held" and request.query == PAYMENT_ASKED
     return await reservation_page(request, own, "payment_failed" if failed else "")
 
 
-async def owned(request: Request, *, bought: bool = False) -> Reservation:
+async def find_owned(request: Request, *, bought: bool = False) -> Reservation:
     """Find the reservation in the address, if this browser may see it. Raises ReservationNotFound.
 
     With `bought`, it must be the buyer's: able to cancel it and give its tickets away.

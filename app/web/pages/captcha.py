@@ -19,7 +19,7 @@ def script_for(request: Request, view: QueueView) -> str:
     return provider.script if provider and is_needed else ""
 
 
-def let_in(request: Request, response: Response) -> None:
+def allow_widget(request: Request, response: Response) -> None:
     """Extend the page's CSP to the provider of the widget, and let it see our origin as the referrer."""
     settings = request.app.settings
     policy = FRAMED[POLICY] if settings.demo else CONTENT_SECURITY_POLICY

@@ -14,7 +14,7 @@ from app.core.model import Event, EventId, Reservation
 from app.reservations import operations
 from app.web.http.credentials import Requester, requester
 from app.web.http.routes import Request
-from app.web.pages.booking import owned
+from app.web.pages.booking import find_owned
 from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
 from app.web.pages.queue_document import QueueView
 from app.web.pages.render import respond
@@ -84,7 +84,7 @@ async def calendar(request: Request) -> Response:
     from icalendar import Calendar  # slow to import, and rarely needed
     from icalendar import Event as CalendarEvent
 
-    reservation = await owned(request)
+    reservation = await find_owned(request)
     event, _ = await events.event(request.app.stores, reservation.event_id)
     off = event.cancelled_at is not None  # then its orders are cancelled, which calendars have to show
     if reservation.status != "confirmed" and not (off and reservation.confirmed_at_ms):

@@ -15,7 +15,7 @@ from app.notifications.printed_receipt import receipt_file
 from app.reservations import orders
 from app.store.sql.assurance.receipts import Receipt
 from app.web.http.routes import Request
-from app.web.pages.booking import owned
+from app.web.pages.booking import find_owned
 from app.web.pages.documents import EventHead, event_head
 from app.web.pages.render import requested_language, respond
 from app.web.pages.theme import look_for
@@ -38,7 +38,7 @@ class ReceiptPage:
 
 async def receipt(request: Request) -> Response:
     """Show the receipt. Raises ReservationNotFound, also for unpaid orders."""
-    reservation = await owned(request)
+    reservation = await find_owned(request)
     stored = await orders.receipt_of(request.app.stores, reservation)
     event, _ = await events.event(request.app.stores, reservation.event_id)
     document = ReceiptPage(
@@ -55,7 +55,7 @@ async def receipt(request: Request) -> Response:
 
 async def receipt_pdf(request: Request) -> Response:
     """Download the receipt. Raises ReservationNotFound, also while it has no number."""
-    reservation = await owned(request)
+    reservation = await find_owned(request)
     stored = await orders.receipt_of(request.app.stores, reservation)
     if stored is None:
         raise ReservationNotFound

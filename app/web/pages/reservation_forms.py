@@ -40,7 +40,7 @@ from app.store.sql.reservations.buyers import read_form as read_buyer_form
 from app.web.api.mailbox import mail_locale
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request
-from app.web.pages.booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
+from app.web.pages.booking import PAYMENT_ASKED, Choice, event_page, find_owned, reservation_page
 from app.web.pages.buyer_form import buyer_in
 from app.web.pages.form_fields import count_of, read_fields, read_form, redirect_to
 from app.web.pages.visitors import (
@@ -161,7 +161,7 @@ def _tickets_of(chosen: Choice, seated: list[TicketTypeId]) -> RequestedTickets 
 async def pay(request: Request) -> Response:
     """Pay for a hold."""
     form = await read_form()
-    reservation = await counted(request)
+    reservation = await find_and_count(request)
     method, _, token = form.get("way", "").partition(" ")
     method, token = method or form.get("method", "card"), token or form.get("token", "")
     payment, goes_on, buyer = Payment(method, token), False, None
@@ -191,14 +191,14 @@ async def pay(request: Request) -> Response:
 
 async def stop(request: Request) -> Response:
     """End the pending payment, so that the buyer can choose another way to pay."""
-    reservation = await counted(request)
+    reservation = await find_and_count(request)
     await payment_steps.stop_payment(request.app.engine, reservation.reservation_id)
     return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:
     """Cancel the reservation."""
-    reservation = await counted(request, bought=True)
+    reservation = await find_and_count(request, bought=True)
     if any(ticket["transferred"] for ticket in reservation.tickets):  # a ticket belongs to somebody else now
         return await reservation_page(request, reservation, "refused", status=Conflict.status)
     with suppress(Conflict):
@@ -208,15 +208,15 @@ async def cancel(request: Request) -> Response:
 
 async def extend(request: Request) -> Response:
     """Extend the hold."""
-    reservation = await counted(request)
+    reservation = await find_and_count(request)
     with suppress(Conflict, HoldExpired):  # the page shows the current state
         await operations.extend(request.app.engine, reservation.reservation_id)
     return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
-async def counted(request: Request, *, bought: bool = False) -> Reservation:
+async def find_and_count(request: Request, *, bought: bool = False) -> Reservation:
     """Find the visitor's reservation for a change. Raises RateLimited."""
-    reservation = await owned(request, bought=bought)
+    reservation = await find_owned(request, bought=bought)
     await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
     return reservation
 

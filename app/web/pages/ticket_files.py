@@ -17,7 +17,7 @@ from app.notifications.printed_tickets import Show, SoldTicket, tickets_file
 from app.notifications.wallet_passes import passes_file
 from app.reservations import buyers
 from app.web.http.routes import Request
-from app.web.pages.booking import in_order, owned
+from app.web.pages.booking import find_owned, in_order
 from app.web.pages.render import requested_language
 from app.web.pages.theme import look_for
 
@@ -70,7 +70,7 @@ def file_response(content: bytes, media_type: str, name: str) -> Response:
 
 async def _sold(request: Request) -> SoldTickets:
     """Find the tickets in the address, if this browser may see them. Raises ReservationNotFound."""
-    reservation = await owned(request)
+    reservation = await find_owned(request)
     own = [ticket for ticket in sorted(reservation.tickets, key=in_order) if ticket["code"]]
     if not own:
         raise ReservationNotFound

@@ -22,7 +22,7 @@ from app.web.http.routes import Request
 from app.web.pages.booking import reservation_page
 from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import requested_language, respond
-from app.web.pages.reservation_forms import counted
+from app.web.pages.reservation_forms import find_and_count
 from app.web.pages.theme import look_for
 from app.web.pages.ticket_files import file_response, wallet_response
 from app.web.pages.ticket_links import KeyQuery, TokenQuery
@@ -44,7 +44,7 @@ class HolderPage(msgspec.Struct, frozen=True):
 
 async def transfer(request: Request) -> Response:
     """Offer a ticket to an address."""
-    reservation, form = await counted(request, bought=True), await read_form()
+    reservation, form = await find_and_count(request, bought=True), await read_form()
     app, locale = request.app, await mail_locale(request, reservation.room_id)
     try:
         ticket_id, email = form.get("ticket_id", "")[:64], form.get("email", "").strip()[:254]
@@ -56,7 +56,7 @@ async def transfer(request: Request) -> Response:
 
 async def withdraw(request: Request) -> Response:
     """Withdraw an offer."""
-    reservation, form = await counted(request, bought=True), await read_form()
+    reservation, form = await find_and_count(request, bought=True), await read_form()
     await transfers.withdraw(request.app.stores, reservation, form.get("ticket_id", "")[:64])
     return redirect_to(f"/reservations/{reservation.reservation_id}")
 
@@ -64,7 +64,7 @@ async def withdraw(request: Request) -> Response:
 async def accept_page(request: Request) -> Response:
     """Show the button that accepts a ticket. A GET must not accept, because mail scanners follow links."""
     token = read_query(request, TokenQuery).token
-    offer = await transfers.offered(request.app.stores, token)
+    offer = await transfers.find_offer(request.app.stores, token)
     if offer is None:
         return respond("holder.html", HolderPage(), CredentialInvalid.status)
     look = await look_for(request, RoomId(offer.room_id))
@@ -127,7 +127,7 @@ async def _held(request: Request, key: str) -> HeldTicket | None:
         transfer_id = request.app.orders.read_ticket_link(key, int(time.time()))
     except CredentialInvalid:
         return None
-    return await transfers.held(request.app.stores, transfer_id)
+    return await transfers.find_held(request.app.stores, transfer_id)
 
 
 def _page(held: HeldTicket, token: str = "", key: str = "") -> HolderPage:

@@ -86,7 +86,7 @@ async def room(request: Request) -> Response:
     shared = queue_view.place is None and document.mailbox is None
     response = respond("room.html", document, look=look, shared=shared)
     if document.captcha:
-        captcha.let_in(request, response)
+        captcha.allow_widget(request, response)
     if queue_view.place is not None:
         set_place(response, request, queue_view.place, queue_view.status)
         remember_progress_start(response, request, queue_view, document.position)

@@ -185,7 +185,7 @@ async def settle(postgres: asyncpg.Pool, mail: Mail, state: MailState, why: str 
     )
 
 
-async def failed(
+async def record_failure(
     postgres: asyncpg.Pool, mail: Mail, retry_after_s: float, why: str, *, refused: bool
 ) -> bool:
     """Record a failed attempt: retry later, or give up after a day; returns whether it was given up.

@@ -188,7 +188,9 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
     ]
 
 
-async def delivered(postgres: asyncpg.Pool, webhook_id: str, delivery: Delivery, answer: Answer) -> None:
+async def record_delivery(
+    postgres: asyncpg.Pool, webhook_id: str, delivery: Delivery, answer: Answer
+) -> None:
     """Record that the delivery was accepted."""
     notice = delivery.notice
     await postgres.execute(
@@ -198,7 +200,7 @@ async def delivered(postgres: asyncpg.Pool, webhook_id: str, delivery: Delivery,
     )
 
 
-async def failed(
+async def record_failure(
     postgres: asyncpg.Pool,
     webhook_id: str,
     delivery: Delivery,

@@ -166,7 +166,7 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
         ended = await orders.cancel(request.app.engine, reservation_id, by=staff.by)
     except Conflict as refusal:
         return await order_page(request, staff, message_of(refusal), refusal.status)
-    metrics.reserved(ended.status)
+    metrics.count_reservations(ended.status)
     return redirect_to(f"/admin/orders/{reservation_id}")
 
 

@@ -44,7 +44,7 @@ class GateForm:
         used = sum(1 for i in range(RULES_MAX) if any(self.values.get(f"bypass-{i}-{it}") for it in RULE))
         return min(RULES_MAX, used + BLANK_ROWS)
 
-    def refused(self, refusal: ValidationFailed) -> None:
+    def add_refusal(self, refusal: ValidationFailed) -> None:
         """Add the errors of a refused change to their fields."""
         for problem in refusal.members["errors"]:
             name = problem["field"].replace("[", "-").replace("]", "").replace(".", "-")

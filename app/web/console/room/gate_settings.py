@@ -49,7 +49,7 @@ async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Res
         try:
             await control.configure(request.app.queues, room.room_id, read.patch, by=staff.by)
         except ValidationFailed as refusal:
-            read.refused(refusal)
+            read.add_refusal(refusal)
         else:
             request.app.status_board.outdated(room.room_id)
             return redirect_to(f"/admin/rooms/{room.room_id}/gate?saved=1")

@@ -162,7 +162,9 @@ async def _page(
     fields = filters_of(request)
     number, text = page_number(fields), fields.get("q", "").strip()
     first = (number - 1) * PER_PAGE
-    listed, total, counts = await guests.listed(request.app.stores, event.event_id, text, PER_PAGE, first)
+    listed, total, counts = await guests.list_guests(
+        request.app.stores, event.event_id, text, PER_PAGE, first
+    )
     head = await sale_head(request, staff, room, "Guests")
     params = {name: it for name, it in fields.items() if name != "added"}
     document = GuestsPage(

@@ -232,7 +232,7 @@ async def _page(
     ended, total = await alerts.page(
         stores, "ended", room_id or None, limit=PER_PAGE, offset=(number_ - 1) * PER_PAGE
     )
-    opened = [it for it in await alerts.opened(stores) if not room_id or it.room_id == room_id]
+    opened = [it for it in await alerts.open_alerts(stores) if not room_id or it.room_id == room_id]
     settings = await alerts.settings(stores)
     typed_in = form if form and refusal else {}
     document = AlertsPage(
