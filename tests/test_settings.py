@@ -105,7 +105,7 @@ TYPED = {  # each with an invalid value; a number is tried with text and beyond 
     "trusted_proxies": ["10.0.0.0/8,nonsense", "10.0.0.0/99"],
     "dns_servers": ["ns.example", "192.0.2.1:0", "2001:db8::1", "192.0.2.1,nonsense", "192.0.2.1/24"],
     "rate_limits": ["maybe"],
-    "payments": ["Acme!", "nowhere"],
+    "payments": ["Acme!", "nowhere", "stripe,invoice,stripe", "stripe,simulated"],
     "payments_url": ["api.stripe.com", "https://api.example.org/"],
     "captcha": ["cloudflare"],
     "captcha_site_key": ["two words"],
@@ -121,7 +121,7 @@ TYPED = {  # each with an invalid value; a number is tried with text and beyond 
     "mail_from": ["Tickets", "Tickets <tickets>", "a..b@example.org"],
     "wallet_certificate": ["/nowhere/pass.pem"],
     "second_factor": ["everybody"],
-    "oidc_issuer": ["login.example.org", "ftp://login.example.org"],
+    "oidc_issuer": ["login.example.org", "ftp://login.example.org", "https://"],
     "oidc_groups_claim": ["two words"],
     "oidc_roles": ["it", "it=king", "=admin"],
     "oidc_create": ["maybe"],
@@ -200,6 +200,23 @@ def test_a_mail_server_needs_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [error["loc"][0] for error in refused.value.errors()] == ["mail_from"]
     monkeypatch.setenv("FAIRGATE_MAIL_FROM", "Tickets <tickets@example.org>")
     assert "do-not-tell" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"captcha": "turnstile"}, ["captcha_site_key", "captcha_secret"]),
+        ({"captcha": "turnstile", "captcha_site_key": "site"}, ["captcha_secret"]),
+        ({"oidc_issuer": "https://login.example.org"}, ["oidc_client_id"]),
+    ],
+)
+def test_a_provider_needs_what_it_knows_us_by(given: dict[str, str], missing: list[str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(**given)  # type: ignore[arg-type]  # as texts, like in the environment
+    assert [error["loc"][0] for error in refused.value.errors()] == missing
+    assert {error["msg"].partition(" with ")[0] for error in refused.value.errors()} == {
+        "Value error, is required"
+    }
 
 
 def test_the_secret_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

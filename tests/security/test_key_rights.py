@@ -244,3 +244,5 @@ def test_rights_only_become_less() -> None:
     assert some.within(other) == KeyRights(frozenset(), frozenset(), frozenset())
     assert not some.within(other).is_for({"event_id": "a"})
     assert not some.is_for({}), "a call about everything"
+    assert all_.is_for({})
+    assert all_.is_for({"event_id": "a", "room_id": "b"})

@@ -71,11 +71,6 @@ class CodeSet(Struct, frozen=True):
     used: int = 0  # orders created with one of them that are still valid
     example: str = ""  # its code, if it has only one
 
-    @property
-    def takes_off(self) -> bool:
-        """Whether it makes anything cheaper."""
-        return bool(self.percent or self.off_ticket or self.off_order)
-
 
 class CodeUse(Struct, frozen=True):
     """A code, and the number of valid orders created with it."""

@@ -94,8 +94,9 @@ def _typed(text: str, field: str) -> Iterator[str]:
 
 
 def _step(before: str, after: str) -> int:
-    """1 or -1 if one number follows the other, up or down; else 0."""
-    if not (before.isdecimal() and after.isdecimal()):
+    """1 or -1 if one number follows the other, up or down; else 0, also for `01`, which is read as 1 in
+    `01-20`."""
+    if not all(it.isdecimal() and it == str(int(it)) for it in (before, after)):
         return 0
     by = int(after) - int(before)
     return by if abs(by) == 1 else 0

@@ -123,12 +123,13 @@ def _readable(field: str, ink: str, ground: str, what: str) -> None:
 
 def _lightened(accent: str) -> str:
     """The accent for dark backgrounds: lightened until it is readable on them."""
-    for step in range(STEPS):
-        lighter = _mixed(accent, WHITE, step / STEPS)
-        grounds = (DARK["card"], DARK["paper"], _mixed(DARK["card"], lighter, TINT))
-        if all(contrast(lighter, ground) >= READABLE for ground in grounds):
-            return lighter
-    return WHITE
+    steps = (_mixed(accent, WHITE, step / STEPS) for step in range(STEPS))
+    return next(it for it in steps if _is_readable_in_dark(it))  # the last one is nearly white
+
+
+def _is_readable_in_dark(colour: str) -> bool:
+    grounds = (DARK["card"], DARK["paper"], _mixed(DARK["card"], colour, TINT))
+    return all(contrast(colour, ground) >= READABLE for ground in grounds)
 
 
 def _channels(colour: str) -> tuple[int, int, int]:

@@ -42,6 +42,29 @@ def test_what_passes_can_be_read_in_light_and_in_dark(accent: str, paper: str) -
         assert theme.contrast(shown["ink"], shown["paper"]) >= theme.READABLE
 
 
+@pytest.mark.parametrize(
+    ("paper", "why"),
+    [
+        ("#ffffff", ""),
+        ("#d9d9d9", ""),
+        ("#a9a9a9", "with the text on it"),  # the paler of the two inks is lost on it
+    ],
+)
+def test_paper_without_an_accent_has_our_links_on_it(paper: str, why: str) -> None:
+    if not why:
+        theme.check(Theme(paper=paper))
+        return
+    with pytest.raises(ValidationFailed, match=why) as refused:
+        theme.check(Theme(paper=paper))
+    assert refused.value.members["errors"][0]["field"] == "theme.paper"
+
+
+def test_a_logo_keeps_the_paper_it_was_drawn_for_in_the_dark() -> None:
+    logo = "data:image/png;base64,iVBORw0KGgo="
+    assert theme.palettes(Theme(paper="#ffffff", logo=logo)) == ({"paper": "#ffffff"}, {"plate": "#ffffff"})
+    assert theme.palettes(Theme(logo=logo)) == ({}, {}), "our own paper"
+
+
 def test_a_sheet_says_only_what_differs() -> None:
     assert theme.stylesheet(Theme()) == ""
     sheet = theme.stylesheet(Theme(paper="#ffffff"))
