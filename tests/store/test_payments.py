@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from app.core.clock import now_ms
+from app.store.away import POSTGRES_AWAY
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill, begin
 from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
@@ -78,6 +81,44 @@ async def test_an_attempt_another_process_just_makes_is_left_out_alone(stores: S
         await making.commit()
         assert (await batch).keys() == {"p2"}
     assert await rows(stores) == {"r1": "held", "r2": "paying"}
+
+
+SHUT_DOWN = """
+CREATE FUNCTION shut_down() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'terminating connection' USING ERRCODE = 'admin_shutdown'; END $$;
+CREATE TRIGGER shut_down BEFORE INSERT ON payments FOR EACH ROW
+    WHEN (NEW.payment_id = 'p3') EXECUTE FUNCTION shut_down()
+"""
+
+
+@pytest.mark.parametrize(("ids", "begun"), [(["p1", "p2", "p3"], {"p1"}), (["p2", "p3"], None)])
+async def test_what_was_begun_one_by_one_before_postgres_went_away_is_charged(
+    stores: Stores, ids: list[str], begun: set[str] | None
+) -> None:
+    """If nothing was begun, the callers hear that the store is unavailable."""
+    await a_sale(stores)
+    await holds(stores, "r1", "r2", "r3")
+    await stores.postgres.execute(SHUT_DOWN)
+    async with stores.postgres.acquire() as other:
+        making = other.transaction()
+        await making.start()
+        await other.execute(
+            "INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status) "
+            "VALUES ('p2', 'r2', 'print', 'card', 'tok_ok', 5000, 'declined')"
+        )
+        batch = asyncio.create_task(begin(stores.postgres, [attempt(it, f"r{it[1]}") for it in ids]))
+        await wait_until(lambda: stores.postgres.fetchval(WAITING), "the batch waiting for the other")
+        await making.commit()
+    try:
+        if begun is None:
+            with pytest.raises(POSTGRES_AWAY):
+                await batch
+        else:
+            assert (await batch).keys() == begun
+    finally:
+        await stores.postgres.execute("DROP TRIGGER shut_down ON payments; DROP FUNCTION shut_down()")
+    paid = {f"r{it[1]}" for it in begun or ()}
+    assert {it for it, status in (await rows(stores)).items() if status == "paying"} == paid
 
 
 async def test_a_hold_somebody_has_locked_is_left_alone_or_waited_for(stores: Stores) -> None:

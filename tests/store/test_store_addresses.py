@@ -1,4 +1,4 @@
-"""DATABASE_URL as libpq accepts it and REDIS_URL in all its forms: accepted, or refused by name."""
+"""REDIS_URL in all its forms: accepted, or refused by name; and servers behind addresses of both stores."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ from app.store.connections import (
     WrongAddress,
     connect_postgres,
     connect_redis,
-    postgres_connector,
     queue_pool,
 )
-from app.store.drivers.postgres_address import read_postgres_address
 from app.store.drivers.postgres_pool import BOUNDS, Role
 from app.store.drivers.redis_address import read_redis_address
 from tests.conftest import Servers
@@ -42,50 +40,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
-
-
-@pytest.mark.parametrize(
-    ("url", "hosts"),
-    [
-        ("postgresql://u:p@db/x", (("db", 5432),)),
-        ("postgres://u@a:1,b:2,c/x", (("a", 1), ("b", 2), ("c", 5432))),
-        ("postgresql://u@a,b/x?port=7", (("a", 7), ("b", 7))),
-        ("postgresql:///x?host=/run/postgresql&user=u", (("/run/postgresql", 5432),)),
-        ("postgresql://u@%2Frun%2Fpg/x", (("/run/pg", 5432),)),
-        ("postgresql://u@[::1]:6/x", (("::1", 6),)),
-        ("postgresql:///x?host=a,b&port=1,2", (("a", 1), ("b", 2))),
-    ],
-)
-def test_the_hosts_of_a_database(url: str, hosts: tuple[tuple[str, int], ...]) -> None:
-    assert read_postgres_address(url).hosts == hosts
-
-
-@pytest.mark.parametrize(
-    ("query", "named"),
-    [
-        ("channel_binding=require", "channel_binding"),
-        ("gssencmode=require", "gssencmode"),
-        ("hostaddr=10.0.0.1", "hostaddr"),
-        ("keepalives_idle=5", "keepalives_idle"),
-        ("search_path=x", "search_path"),
-        ("client_encoding=latin1", "client_encoding"),
-        ("target_session_attrs=standby", "target_session_attrs"),
-        ("sslrootcert=/nowhere/ca.pem&sslmode=verify-full", "sslrootcert"),
-        ("sslrootcert=system&sslmode=require", "verify-full"),
-        ("connect_timeout=soon", "soon"),
-        ("host=a,b&port=1,2,3", "ports"),
-    ],
-)
-def test_what_libpq_takes_and_we_do_not_is_named(query: str, named: str) -> None:
-    with pytest.raises(WrongAddress, match=named) as refused:
-        postgres_connector(f"postgresql://u:secret@a/x?{query}", 1, "web")
-    assert "secret" not in str(refused.value)
-
-
-def test_what_is_so_anyway_may_be_asked_for() -> None:
-    read_postgres_address(
-        "postgresql://u@a/x?channel_binding=prefer&gssencmode=disable&sslsni=1&client_encoding=UTF8"
-    )
 
 
 @pytest.mark.parametrize(

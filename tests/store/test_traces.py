@@ -117,6 +117,22 @@ class Statement:
         return what, {}
 
 
+def test_work_that_fails_ends_its_spans_with_the_error_and_raises_it() -> None:
+    ended: list[Span] = []
+    ann, bob = Point(ended.append, int(T, 16), 1), Point(ended.append, int(T, 16), 2)
+    with pytest.raises(ValueError, match="no"), batch([(ann, ["a"]), (bob, ["b"])], "write"):
+        raise ValueError("no")
+    tracer = Tracer(Sampling(ALL, follows=True), ended.append)
+    with pytest.raises(OSError, match="away"), below(tracer, f"00-{T}-{S}-01", "POST", {}):
+        raise OSError("away")
+    assert RECORD.get() is None
+    assert [(it.name, it.error) for it in ended] == [
+        ("write", "ValueError"),
+        ("write", "ValueError"),
+        ("POST", "OSError"),
+    ]
+
+
 async def test_the_outbox_remembers_whose_trace_a_change_belongs_to(stores: Stores) -> None:
     await a_sale(stores)
     origin = Origin(HALL, 1, GALA)

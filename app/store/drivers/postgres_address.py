@@ -126,7 +126,11 @@ def _as_the_system_trusts(read: dict[str, str]) -> ssl.SSLContext:
     if read.pop("sslmode", "verify-full") != "verify-full":
         raise ValueError("sslrootcert=system needs sslmode=verify-full")
     del read["sslrootcert"]
+    _check_files(read)
     context = ssl.create_default_context()
     if certificate := read.pop("sslcert", None):
-        context.load_cert_chain(certificate, read.pop("sslkey", None), read.pop("sslpassword", None))
+        try:
+            context.load_cert_chain(certificate, read.pop("sslkey", None), read.pop("sslpassword", None))
+        except ssl.SSLError as error:
+            raise ValueError(f"sslcert: {certificate} cannot be used: {error}") from None
     return context

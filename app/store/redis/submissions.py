@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
 from app.store.pubsub import publish
@@ -184,6 +183,9 @@ async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
     return most
 
 
+_NO_GROUP = ("NOGROUP", "requires the key to exist", "no such key")
+
+
 class _NoGroup(Exception):
     """The room is new, or Redis was lost."""
 
@@ -192,10 +194,8 @@ class _NoGroup(Exception):
 def _raising_no_group() -> Iterator[None]:
     try:
         yield
-    except RedisUnable:
-        raise
     except ResponseError as error:
-        if not str(error).startswith("NOGROUP") and "requires the key to exist" not in str(error):
+        if not any(it in str(error) for it in _NO_GROUP):
             raise
         raise _NoGroup from None
 
@@ -241,13 +241,7 @@ async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None
 async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
     """Forget consumers that were killed long ago and whose work was taken over."""
     for stream in _streams(keys):
-        try:
-            consumers = await redis.xinfo_consumers(stream, GROUP)
-        except RedisUnable:
-            raise
-        except ResponseError:  # no stream, no group
-            continue
-        for consumer in consumers:
-            if consumer["pending"] == 0 and consumer["idle"] > DEAD_MS:
-                with suppress(_NoGroup), _raising_no_group():
+        with suppress(_NoGroup), _raising_no_group():
+            for consumer in await redis.xinfo_consumers(stream, GROUP):
+                if consumer["pending"] == 0 and consumer["idle"] > DEAD_MS:
                     await redis.xgroup_delconsumer(stream, GROUP, consumer["name"])

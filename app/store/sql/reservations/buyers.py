@@ -55,29 +55,12 @@ async def of_reservation(queries: Queries, reservation_id: str) -> StoredBuyer |
     return _buyer(row) if row else None
 
 
-async def of_reservations(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, StoredBuyer]:
-    """The buyers of these reservations, by reservation id."""
-    rows = await queries.fetch(
-        f"SELECT reservation_id, {_COLUMNS} FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
-    )
-    return {row["reservation_id"]: _buyer(row) for row in rows}
-
-
 async def answers_of(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The answers of these reservations' buyers, by reservation id and question id."""
     rows = await queries.fetch(
         "SELECT reservation_id, answers FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
     )
     return {row["reservation_id"]: read_answers(row["answers"]) for row in rows}
-
-
-async def forget(connection: Connection, reservation_id: str) -> None:
-    """Delete the buyer, the holders of its tickets, and the e-mails to them; the reservation stays."""
-    await connection.execute("DELETE FROM buyers WHERE reservation_id = $1", reservation_id)
-    await connection.execute("DELETE FROM mails WHERE reservation_id = $1", reservation_id)
-    await connection.execute(
-        "UPDATE tickets SET holder_email = '', holder_name = '' WHERE reservation_id = $1", reservation_id
-    )
 
 
 async def reservations_of(queries: Queries, email: str, limit: int) -> list[str]:

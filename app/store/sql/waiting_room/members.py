@@ -81,9 +81,3 @@ async def present(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorI
         "SELECT visitor_id FROM members WHERE room_id = $1 AND visitor_id = ANY($2)", room_id, visitors
     )
     return {VisitorId(row["visitor_id"]) for row in rows}
-
-
-async def count(queries: Queries, room_id: RoomId) -> int:
-    """How many members have joined."""
-    members: int = await queries.fetchval("SELECT count(*) FROM members WHERE room_id = $1", room_id)
-    return members
