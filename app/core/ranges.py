@@ -6,7 +6,7 @@ import math
 
 Point = tuple[float, float, float]  # a calculated wait, its p50 and its p90, in seconds
 Ranges = tuple[Point, ...]
-END_S = 1e9  # beyond every wait, so that there is always a next point
+END_S = 1e9  # about 30 years; a wait may be longer where a long queue stands still
 KNOTS_S = (5.0, 15.0, 60.0, 240.0, 960.0, 3840.0)
 # Used before anything is learned (`wait_ranges.py`); reasons: docs/explanation/wait-estimate.md.
 NOT_LEARNED: Ranges = (
@@ -27,18 +27,20 @@ def range_of(seconds: float, ranges: Ranges) -> tuple[int, int]:
 
 
 def between(seconds: float, ranges: Ranges) -> tuple[float, float]:
-    """Interpolate p50 and p90 between the points."""
+    """Interpolate p50 and p90 between the points; beyond the last one they grow in proportion."""
     before = (0.0, 0.0, 0.0)
     for point in ranges:
         if point[0] >= seconds:
             break
         before = point
+    else:
+        before = ranges[-2]
     share = (seconds - before[0]) / (point[0] - before[0])
     return before[1] + (point[1] - before[1]) * share, before[2] + (point[2] - before[2]) * share
 
 
 def with_end(points: list[tuple[float, float, float]]) -> Ranges:
-    """Append a point so far out that none lies beyond it: longer waits scale in proportion."""
+    """Append a point far out, in line with the last one: longer waits scale in proportion."""
     at_s, even, most = points[-1]
     times = END_S / at_s
     return (*points, (END_S, even * times, most * times))

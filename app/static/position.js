@@ -41,7 +41,8 @@ export function waitOf({ pace, lanes }, place, mine = 0) {
   if (!pace?.ranges) return null;
   const position = lanes ? callsBefore(lanes, mine, place) : place;
   const seconds = Math.min(position * pace.first_s, pace.base_s + position * pace.each_s);
-  const to = pace.ranges.findIndex(([at]) => at >= seconds), [a, ...low] = pace.ranges[to - 1], [b, ...high] = pace.ranges[to];
+  const last = pace.ranges.length - 1, to = pace.ranges.findIndex(([at], i) => at >= seconds || i === last);
+  const [a, ...low] = pace.ranges[to - 1], [b, ...high] = pace.ranges[to];
   const [p50, p90] = low.map((it, i) => Math.round(it + ((high[i] - it) * (seconds - a)) / (b - a)) || 1);
   return { p50, p90 };
 }

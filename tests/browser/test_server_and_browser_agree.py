@@ -167,6 +167,7 @@ async def test_waits_are_estimated_the_same(modules: Page) -> None:
         Pace(600, 0.1, 0.0, 0.1),
         Pace(600, 0.1, 51.4286, 0.07),
         Pace(7, 8.57143, 3.2, 3.42857, ranges=learned),
+        Pace(60, 300_000.0, 0.0, 300_000.0),  # a full cap that hardly anybody leaves: decades
     )
     cases: list[Any] = [
         [{"pace": msgspec.to_builtins(pace_document(pace))}, ahead + 1]

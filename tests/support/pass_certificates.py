@@ -16,9 +16,9 @@ TYPE, TEAM, PASSWORD = "pass.org.example.tickets", "ABCDE12345", "of the key"
 
 def pass_certificates(folder: Path) -> dict[str, str]:
     """The settings for these certificates; `root.pem` is written next to them."""
-    root_key, root = _issued("Root", None, None)
-    middle_key, middle = _issued("Intermediate", root_key, root)
-    key, ours = _issued("Passes", middle_key, middle, leaf=True)
+    root_key, root = certificate("Root", None, None)
+    middle_key, middle = certificate("Intermediate", root_key, root)
+    key, ours = certificate("Passes", middle_key, middle, leaf=True)
     (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
     (folder / "wwdr.pem").write_bytes(middle.public_bytes(Encoding.PEM))
     (folder / "pass.pem").write_bytes(ours.public_bytes(Encoding.PEM))
@@ -32,9 +32,10 @@ def pass_certificates(folder: Path) -> dict[str, str]:
     }
 
 
-def _issued(
+def certificate(
     name: str, by: ec.EllipticCurvePrivateKey | None, issuer: x509.Certificate | None, *, leaf: bool = False
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """A certificate and its key. `leaf`: for a Pass Type ID, and not to issue others."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     if leaf:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.core.assurance.merkle import Frontier, Node, consistency_path, leaf_hash, node_hash, proof
 from app.core.assurance.notes import (
     COSIGNER,
+    DASH,
     LOG,
+    NOTE_MAX,
+    SIGNATURES_MAX,
+    SIZE_MAX,
     Checkpoint,
+    Verifier,
     checkpoint_of,
     cosignature_line,
     parts_of,
@@ -48,11 +55,50 @@ def test_a_published_head_is_genuine_and_a_changed_one_is_not() -> None:
         "name+033de0ae+AAAA",
         GO_KEY.vkey.replace("033d", "033e"),
         GO_KEY.vkey.replace("sum.", "sum "),
+        Verifier(GO_KEY.name, 2, GO_KEY.key).vkey,  # ECDSA
     ],
 )
 def test_what_is_no_key_is_refused(vkey: str) -> None:
     with pytest.raises(ValueError, match=r"vkey|ID|base64|padding|Ed25519"):
         verifier_of(vkey)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (GO.removesuffix("\n"), "not a note"),
+        (GO.replace("\n\n", "\n"), "not a note"),
+        (GO + GO.rpartition("\n\n")[2] * SIGNATURES_MAX, "not a note"),
+        ("x" * NOTE_MAX + GO, "not a note"),
+        (GO.replace(DASH, "- "), "not signatures"),
+        (GO.replace("database", "data\tbase"), "not signatures"),
+    ],
+    ids=("cut off", "no gap", "too many signatures", "too long", "other lines", "a tab"),
+)
+def test_what_is_no_note_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parts_of(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "digest", "why"),
+    [
+        ("007", b"r" * 32, "one per line"),
+        ("1", b"r" * 31, "not a SHA-256"),
+        (str(SIZE_MAX + 1), b"r" * 32, "too large"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(size: str, digest: bytes, why: str) -> None:
+    text = f"{ORIGIN}\n{size}\n{b64encode(digest).decode()}\n"
+    with pytest.raises(ValueError, match=why):
+        checkpoint_of(text)
+
+
+@pytest.mark.parametrize("signature", ["", "not base64!", "AAAA", b64encode(GO_KEY.key_id).decode()])
+def test_a_line_that_is_no_signature_of_a_key_is_none_of_its(signature: str) -> None:
+    line = f"{DASH}{GO_KEY.name} {signature}"
+    assert not GO_KEY.signed("text\n", line)
+    assert GO_KEY.cosigned_at("text\n", line) is None
 
 
 def root(size: int, leaves: list[bytes] = LEAVES) -> bytes:

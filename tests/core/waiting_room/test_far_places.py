@@ -56,6 +56,16 @@ def test_not_more_are_ahead_than_wait() -> None:
     assert newer.ahead == 90_009
 
 
+def test_in_a_room_in_parts_those_ahead_are_estimated_as_a_share_of_all_who_wait() -> None:
+    """Parts skip numbers: of 95,000, only 9,500 were given to somebody who still waits."""
+    settings = msgspec.structs.replace(SETTINGS, parts=4)
+    few = msgspec.structs.replace(STATUS, waiting=9_500)
+    for number, ahead in ((52_500, 4_750), (100_000, 9_499)):
+        found = far_place(settings, claims(number), few)
+        assert found is not None
+        assert (found.ahead, found.about) == (ahead, True)
+
+
 def test_near_the_front_places_are_looked_up() -> None:
     assert far_place(SETTINGS, claims(6_000), STATUS) is None
     assert far_place(SETTINGS, claims(6_001), STATUS) is not None

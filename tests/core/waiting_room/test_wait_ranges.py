@@ -61,6 +61,20 @@ def test_whatever_was_learned_a_longer_wait_is_never_shown_shorter(
     assert read_ranges(ranges_text(it)) == it
 
 
+@pytest.mark.parametrize("wait_s", [999_999_999.0, 1e9, 1e9 + 1, 2e9, 1e13])
+def test_a_wait_of_decades_is_shown_in_proportion(wait_s: float) -> None:
+    """A cap of one that nobody leaves, and millions behind it."""
+    learned = read_ranges("4:6,14:16,59:62,250:270,1000:1100,4800:7680")
+    for it, (even, most) in ((NOT_LEARNED, (1.0, 1.5)), (learned, (1.25, 2.0))):
+        assert between(wait_s, it) == pytest.approx((wait_s * even, wait_s * most), rel=1e-9)
+    pace = Pace(60, 1e6, 0.0, 1e6)
+    assert wait_range_s(2_999, pace, 60) == (3_000_000_000, 4_500_000_000)
+
+
+def test_rooms_without_stored_ranges_show_what_was_shown_before_any_were_learned() -> None:
+    assert read_ranges("") == NOT_LEARNED
+
+
 @given(ranges, ranges, st.floats(0, 300), st.floats(1, 20_000), st.floats(0, 1))
 def test_nobody_sees_a_longer_wait_than_before(
     shown: Ranges, wanted: Ranges, gained_s: float, longest_s: float, share: float
