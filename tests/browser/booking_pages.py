@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Product
 from tests.browser.halls import a_hall, somebody_reserves
 from tests.browser.steps import heading
-from tests.browser.test_booking import OPEN, held, inside, pay_with
+from tests.browser.test_booking import OPEN, get_inside, hold, pay_with
 
 STALLS = {"name": "Stalls", "price": 7000, "rows": 5, "seats_per_row": 12}
 CIRCLE = {"name": "Circle", "price": 4500, "rows": 4, "seats_per_row": 16}
@@ -22,7 +22,7 @@ async def choosing(page: Page, product: Product) -> None:
         "INSERT INTO codes (event_id, code, set_id, uses_max) VALUES ('{}', 'FANS', 'fans', 9)",
     ):
         await product.sql(statement.format(room_id))
-    await inside(page, product, room_id)
+    await get_inside(page, product, room_id)
     await page.get_by_text("I have a code").click()
     await page.get_by_label("Code").fill("fans")
     await page.get_by_role("button", name="Use code").click()
@@ -34,7 +34,7 @@ async def choosing_seats(page: Page, product: Product) -> None:
     """The map, the basket and the list, plus a counted ticket in addition to the seats."""
     room_id = await a_hall(product, [STALLS, CIRCLE], counted=5)
     await somebody_reserves(product, room_id, seat_ids=["stalls-a-3", "stalls-a-4"])
-    await inside(page, product, room_id)
+    await get_inside(page, product, room_id)
     await page.get_by_role("button", name="Best together").click()
     await page.get_by_text("Choose seats from a list").click()
     await page.get_by_label("Standing +1").click()
@@ -43,8 +43,8 @@ async def choosing_seats(page: Page, product: Product) -> None:
 
 async def holding(page: Page, product: Product) -> None:
     """Paying, after a card was declined."""
-    await inside(page, product, await product.a_sale(**OPEN))
-    await held(page, 2)
+    await get_inside(page, product, await product.a_sale(**OPEN))
+    await hold(page, 2)
     await pay_with(page, "Payment is declined")
     await expect(page.get_by_text("The payment was declined.")).to_be_visible()
     await page.get_by_text("Cancel this reservation").click()
@@ -52,8 +52,8 @@ async def holding(page: Page, product: Product) -> None:
 
 async def confirmed(page: Page, product: Product) -> None:
     """The tickets."""
-    await inside(page, product, await product.a_sale(**OPEN))
-    await held(page, 2)
+    await get_inside(page, product, await product.a_sale(**OPEN))
+    await hold(page, 2)
     await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     await page.get_by_text("Cancel and get a refund").click()
@@ -69,8 +69,8 @@ async def cancelled(page: Page, product: Product) -> None:
 async def mine(page: Page, product: Product) -> None:
     """All reservations of one browser."""
     await cancelled(page, product)
-    await inside(page, product, await product.a_sale(**OPEN))
-    await held(page)
+    await get_inside(page, product, await product.a_sale(**OPEN))
+    await hold(page)
     await page.goto(f"{product.url}/reservations")
     await expect(page.get_by_role("heading", name="Ended")).to_be_visible()
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import Product
 from tests.support.waiting import wait_until
 
 
-async def bought(product: Product, email: str) -> tuple[str, dict[str, str]]:
+async def buy(product: Product, email: str) -> tuple[str, dict[str, str]]:
     """A paid order of somebody with this e-mail: its id, and their place token."""
     room_id = await product.a_sale(admission_rate_per_minute=6000)
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
@@ -38,7 +38,7 @@ async def bought(product: Product, email: str) -> tuple[str, dict[str, str]]:
     return held, {"Authorization": f"Bearer {place}"}
 
 
-async def signed_in(page: Page, product: Product, path: str) -> None:
+async def open_signed_in(page: Page, product: Product, path: str) -> None:
     """Open a page of the console, signed in with the request that the form sends: it loads no page."""
     zone = await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     form = {"token": product.token, "to": "/admin", "zone": zone}
@@ -49,7 +49,7 @@ async def signed_in(page: Page, product: Product, path: str) -> None:
     await expect(page.get_by_role("navigation", name="Console")).to_be_visible()
 
 
-async def signed_in_by_form(page: Page, product: Product, path: str = "/admin") -> None:
+async def open_signed_in_by_form(page: Page, product: Product, path: str = "/admin") -> None:
     """Open a page of the console, and sign in on the way as people do."""
     await page.goto(product.url + path)
     await page.get_by_text("With an access token").click()
@@ -60,50 +60,50 @@ async def signed_in_by_form(page: Page, product: Product, path: str = "/admin") 
 
 async def orders(page: Page, product: Product) -> None:
     await product.a_sale(event={"name": "The longest name that anybody gave to a night of music " * 3})
-    await signed_in(page, product, "/admin/orders")
+    await open_signed_in(page, product, "/admin/orders")
 
 
 async def no_orders(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/orders?q=nobody")
+    await open_signed_in(page, product, "/admin/orders?q=nobody")
     await expect(page.get_by_text("No orders match")).to_be_visible()
 
 
 async def order(page: Page, product: Product) -> None:
-    order_id, _ = await bought(product, "axe@example.org")
-    await signed_in(page, product, f"/admin/orders/{order_id}")
+    order_id, _ = await buy(product, "axe@example.org")
+    await open_signed_in(page, product, f"/admin/orders/{order_id}")
     await page.get_by_text("Cancel and refund", exact=True).click()
 
 
 async def move_or_cancel(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/fate")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/fate")
     await page.locator("summary", has_text="Cancel the sale").click()
 
 
 async def sale_mails(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/mails")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/mails")
 
 
 async def sale_buyers(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/buyers")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/buyers")
 
 
 async def refund_of_a_part(page: Page, product: Product) -> None:
-    order_id, _ = await bought(product, "axe@example.org")
-    await signed_in(page, product, f"/admin/orders/{order_id}")
+    order_id, _ = await buy(product, "axe@example.org")
+    await open_signed_in(page, product, f"/admin/orders/{order_id}")
     await page.get_by_text("Refund a part or cancel tickets").click()
 
 
 async def attendees(page: Page, product: Product) -> None:
-    order_id, buyer = await bought(product, "a.rather.long.address.of.somebody@subdomain.example.org")
+    order_id, buyer = await buy(product, "a.rather.long.address.of.somebody@subdomain.example.org")
     async with httpx.AsyncClient(verify=False, base_url=product.url, headers=buyer, timeout=20) as client:
         event_id = (await client.get(f"/v1/reservations/{order_id}")).json()["event_id"]
-    await signed_in(page, product, f"/admin/rooms/{event_id}/attendees")
+    await open_signed_in(page, product, f"/admin/rooms/{event_id}/attendees")
     await expect(page.get_by_role("region", name="Attendees found")).to_be_visible()
 
 
 async def door(page: Page, product: Product) -> None:
     """With the result of an unknown code."""
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/door")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/door")
     await expect(page.locator("[data-link]")).to_have_text("online")
     await page.get_by_label("Code of a ticket").fill("nothing")
     await page.get_by_role("button", name="Check in", exact=True).click()
@@ -111,20 +111,20 @@ async def door(page: Page, product: Product) -> None:
 
 
 async def sale_report(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/report")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/report")
     await expect(page.get_by_role("heading", name="Where visitors dropped off")).to_be_visible()
 
 
 async def overview(page: Page, product: Product) -> None:
     """Of a draft, with its next steps."""
     room_id = await product.a_sale(opened=False, event={"published": False})
-    await signed_in(page, product, f"/admin/rooms/{room_id}/overview")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/overview")
     await expect(page.get_by_role("heading", name="Next steps")).to_be_visible()
 
 
 async def edit(page: Page, product: Product) -> None:
     """With everything about money and times expanded."""
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/edit")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/edit")
     for summary in reversed(await page.locator("details:not([open]) > summary").all()):
         await summary.click()
 
@@ -139,13 +139,13 @@ async def edit_confirmed(page: Page, product: Product) -> None:
 
 
 async def duplicate(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/duplicate")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/duplicate")
 
 
 async def codes(page: Page, product: Product) -> None:
     """Of a sale with one code just created with the form, and a batch."""
     room_id = await product.a_sale()
-    await signed_in(page, product, f"/admin/rooms/{room_id}/codes")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/codes")
     for fields in (
         {"For whom": "Fan club", "One code for all": "FANS"},
         {"For whom": "Press", "How many": "3"},
@@ -159,33 +159,33 @@ async def codes(page: Page, product: Product) -> None:
 
 
 async def webhooks(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/webhooks")
+    await open_signed_in(page, product, "/admin/webhooks")
 
 
 async def audit_log(page: Page, product: Product) -> None:
     await product.a_sale()
-    await signed_in(page, product, "/admin/audit")
+    await open_signed_in(page, product, "/admin/audit")
 
 
 async def users(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/users")
+    await open_signed_in(page, product, "/admin/users")
 
 
 async def people_of_a_sale(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/people")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/people")
 
 
 async def is_it_you(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/sign-ins/proof")
+    await open_signed_in(page, product, "/admin/sign-ins/proof")
 
 
 async def how_mails_leave(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/mail/sender")
+    await open_signed_in(page, product, "/admin/mail/sender")
 
 
 async def invitation(page: Page, product: Product) -> None:
     """What an invited person's link shows."""
-    await signed_in(page, product, "/admin/users")
+    await open_signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill(f"{uuid4().hex}@example.org")
     await page.get_by_label("Name", exact=True).fill("Nora")
     await page.get_by_role("button", name="Invite").click()
@@ -194,7 +194,7 @@ async def invitation(page: Page, product: Product) -> None:
 
 async def keys(page: Page, product: Product) -> None:
     """With a newly created key, and the confirmation to revoke it expanded."""
-    await signed_in(page, product, "/admin/keys")
+    await open_signed_in(page, product, "/admin/keys")
     await page.get_by_label("Used by").fill("Screens")
     await page.get_by_role("button", name="Create key").click()
     await expect(page.get_by_label("The secret")).to_be_visible()
@@ -202,7 +202,7 @@ async def keys(page: Page, product: Product) -> None:
 
 
 async def health(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/health")
+    await open_signed_in(page, product, "/admin/health")
     await expect(page.get_by_text("running").first).to_be_visible()
 
 
@@ -212,17 +212,17 @@ async def alerts(page: Page, product: Product) -> None:
         "INSERT INTO alerts (rule, subject, severity, text, since) VALUES ('key_old', 'access', 'ticket', "
         "'The key that signs access tokens is 190 days old.', now()) ON CONFLICT DO NOTHING"
     )
-    await signed_in(page, product, "/admin/alerts")
+    await open_signed_in(page, product, "/admin/alerts")
     await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
 
 
 async def runbook(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/runbook")
+    await open_signed_in(page, product, "/admin/runbook")
 
 
 async def message(page: Page, product: Product) -> None:
     event_id = await product.a_sale()
-    await signed_in(page, product, f"/admin/orders/message?event={event_id}")
+    await open_signed_in(page, product, f"/admin/orders/message?event={event_id}")
 
 
 async def job(page: Page, product: Product) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 
 async def entry(page: Page, product: Product) -> None:
@@ -17,7 +17,7 @@ async def entry(page: Page, product: Product) -> None:
         suspects_lane="Press",
         identity="email",
     )
-    await signed_in(page, product, f"/admin/rooms/{room_id}/entry")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/entry")
     await page.get_by_role("button", name="Save the login").click()
     await expect(page.get_by_label("The secret")).to_be_visible()
 
@@ -30,7 +30,7 @@ async def invites(page: Page, product: Product) -> None:
         "'@example.org' FROM generate_series(1, 3) AS n",
         room_id,
     )
-    await signed_in(page, product, f"/admin/rooms/{room_id}/invites")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/invites")
     await page.get_by_label("Its text").fill("nobody")
     await page.get_by_role("button", name="Invite", exact=True).click()
     await expect(page.get_by_role("alert")).to_be_visible()
@@ -38,7 +38,7 @@ async def invites(page: Page, product: Product) -> None:
 
 async def guests(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await signed_in(page, product, f"/admin/rooms/{room_id}/guests")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/guests")
     await page.get_by_label("Name", exact=True).fill("Ada Lovelace")
     await page.get_by_label("E-mail", exact=True).fill("ada@example.org")
     await page.get_by_role("button", name="Add guest").click()

@@ -18,14 +18,14 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
-from tests.browser.console_pages import STAFF, signed_in, signed_in_by_form
+from tests.browser.console_pages import STAFF, open_signed_in, open_signed_in_by_form
 from tests.browser.entry_pages import ENTRY
 from tests.browser.fairness_pages import FAIRNESS
 from tests.browser.identity_pages import IDENTITIES
 from tests.browser.people_pages import PEOPLE
 from tests.browser.seat_pages import SEATS
 from tests.browser.site_pages import SITES
-from tests.browser.steps import heading, joined
+from tests.browser.steps import heading, join_queue
 
 Walk = Callable[[Page, Product], Awaitable[None]]
 FAR = "2035-01-01T12:00:00Z"
@@ -85,14 +85,14 @@ LANES = [{"name": "Members of the club", "share": 30}]
 
 
 async def waiting(page: Page, product: Product) -> None:
-    await joined(page, product, await product.a_sale(message="Doors open at seven.", lanes=LANES))
+    await join_queue(page, product, await product.a_sale(message="Doors open at seven.", lanes=LANES))
     for summary in await page.locator('[data-panel="waiting"] summary').all():
         await summary.click()
 
 
 async def paused(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     await page.reload()  # news moves what is below it, but not on a freshly loaded page
@@ -105,12 +105,12 @@ async def called(page: Page, product: Product) -> None:
 
 
 async def carry(page: Page, product: Product) -> None:
-    await joined(page, product, await product.a_sale())
+    await join_queue(page, product, await product.a_sale())
     await page.get_by_role("link", name="Move your place to another device").click()
 
 
 async def drawn(page: Page, product: Product) -> None:
-    await joined(page, product, await product.a_sale(queueing_method="lottery"))
+    await join_queue(page, product, await product.a_sale(queueing_method="lottery"))
     for summary in await page.locator(".more summary").all():
         await summary.click()
 
@@ -124,7 +124,7 @@ async def left(page: Page, product: Product) -> None:
 
 async def removed(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     place = await page.evaluate(f"fetch('/v1/rooms/{room_id}/places/me').then((it) => it.json())")
     await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{place['visitor_id']}")
     await page.reload()
@@ -171,14 +171,14 @@ async def sign_in(page: Page, product: Product) -> None:
 
 async def all_sales(page: Page, product: Product) -> None:
     await product.a_sale()
-    await signed_in_by_form(page, product)
+    await open_signed_in_by_form(page, product)
     await expect(page.get_by_role("heading", name="Northern Lights").first).to_be_visible()
 
 
 async def cockpit(page: Page, product: Product) -> None:
     room_id = await product.a_sale(message="Doors open at seven.")
     await product.staff("POST", f"/v1/rooms/{room_id}/places", {})
-    await signed_in(page, product, f"/admin/rooms/{room_id}?find=1&admission_rate_per_minute=x")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}?find=1&admission_rate_per_minute=x")
     await expect(page.locator("[data-link]")).to_have_text("live")
     await expect(page.locator('[data-series="waiting"]')).to_have_text("1")
     for summary in await page.locator("summary").all():
@@ -187,7 +187,7 @@ async def cockpit(page: Page, product: Product) -> None:
 
 
 async def sign_ins(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/sign-ins")
+    await open_signed_in(page, product, "/admin/sign-ins")
 
 
 async def fill_new_sale(page: Page, name: str) -> None:
@@ -202,19 +202,19 @@ async def fill_new_sale(page: Page, name: str) -> None:
 
 
 async def new_sale(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/sales/new")
+    await open_signed_in(page, product, "/admin/sales/new")
     await fill_new_sale(page, "Autumn Gala")
     await expect(page.locator("iframe.look")).to_be_visible()
 
 
 async def wrong_sale(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/sales/new")
+    await open_signed_in(page, product, "/admin/sales/new")
     await page.get_by_role("button", name="Create sale").click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
 
 async def look_of_a_sale(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/theme")
+    await open_signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/theme")
 
 
 async def arabic(page: Page, product: Product) -> None:

@@ -7,7 +7,7 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.steps import joined
+from tests.browser.steps import join_queue
 from tests.support.waiting import wait_until
 
 VERDICT = re.compile("Everything is in order|Nothing is signed yet")
@@ -20,7 +20,7 @@ async def fairness_of_nothing(page: Page, product: Product) -> None:
 
 async def fairness(page: Page, product: Product) -> None:
     room_id = await product.a_sale(queueing_method="lottery")
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.sql(
         "INSERT INTO calls (room_id, called_at, serving_position, last_number) SELECT $1, "
         "date_trunc('second', now()) - make_interval(secs => 300 - 10 * n), greatest(0, n - 9), n "

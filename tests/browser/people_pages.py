@@ -8,7 +8,7 @@ import pyotp
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 PASSWORD = "correct horse battery"
 
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 async def _nora(page: Page, product: Product) -> str:
     """An invited person who has a password and is setting up app codes; returns their address."""
     email = f"{uuid4().hex}@example.org"
-    await signed_in(page, product, "/admin/users")
+    await open_signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill(email)
     await page.get_by_label("Name", exact=True).fill("Nora")
     await page.get_by_role("button", name="Invite").click()

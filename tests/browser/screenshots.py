@@ -17,7 +17,7 @@ import httpx
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Product, running
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 from tests.browser.halls import ARENA, a_hall
 
 CROWD = 640
@@ -134,7 +134,7 @@ async def take_look(browser: Browser, product: Product) -> None:
         if language == "ar":
             await waiting(page, product, room_id)
         else:
-            await signed_in(page, product, f"/admin/rooms/{room_id}/theme")
+            await open_signed_in(page, product, f"/admin/rooms/{room_id}/theme")
             await expect(page.locator(".preview.dark")).to_be_visible()
         await page.screenshot(path=README.with_name(f"{name}.png"))
         await context.close()

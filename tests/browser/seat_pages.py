@@ -7,13 +7,13 @@ import re
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 
 async def seats(page: Page, product: Product) -> None:
     """With a file just read, and a seat kept for the house."""
     room_id = await product.a_sale()
-    await signed_in(page, product, f"/admin/rooms/{room_id}/seats")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/seats")
     await page.get_by_label("Its text").fill("section,row,number,price\nStalls,a,1,50\nStalls,a,3,50\n")
     await page.get_by_role("button", name="Create seats").click()
     await expect(page.get_by_role("link", name="Seats as a file")).to_be_visible()
@@ -29,7 +29,7 @@ async def seat_plan(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     sections = [{"name": it, "price": 5000, "rows": 6, "seats_per_row": 14} for it in ("Stalls", "Circle")]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
-    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/plan")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/seats/plan")
     stalls, x = page.get_by_role("button", name="Stalls:"), page.get_by_label("Stalls: Right")
     await stalls.focus()
     await page.keyboard.press("Shift+ArrowRight")
@@ -53,7 +53,7 @@ async def seat_choice(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     sections = [{"name": "Stalls", "price": 5000, "rows": 6, "seats_per_row": 14}]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
-    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/map")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/seats/map")
     canvas = page.get_by_label("Seats of Northern Lights")
     await expect(canvas).to_be_visible()  # the map has appeared
     await canvas.focus()
@@ -78,7 +78,7 @@ async def seat_names(page: Page, product: Product) -> None:
     room_id = await product.a_sale(opened=False)
     sections = [{"name": it, "price": 5000, "rows": 3, "seats_per_row": 14} for it in ("Stalls", "Circle")]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
-    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/names")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/seats/names")
     await page.get_by_label("Name of row C").fill("CC")
     await page.get_by_label("Seats of all rows").select_option("right")
     await page.get_by_role("button", name="Rename").click()

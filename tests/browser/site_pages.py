@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 _numbers = itertools.count(1)
 RULES = [{"path_prefix": "/healthz"}, {"header": "X-Monitor", "value": "yes"}]
@@ -28,12 +28,12 @@ async def a_site(product: Product, **settings: Any) -> str:
 
 async def sites(page: Page, product: Product) -> None:
     await a_site(product, public=False, gate_mode="queue_all")
-    await signed_in(page, product, "/admin/sites")
+    await open_signed_in(page, product, "/admin/sites")
 
 
 async def new_site(page: Page, product: Product) -> None:
     """With nothing filled in, which is invalid."""
-    await signed_in(page, product, "/admin/sites/new")
+    await open_signed_in(page, product, "/admin/sites/new")
     await page.get_by_role("button", name="Continue").click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
@@ -42,7 +42,7 @@ async def site_cockpit(page: Page, product: Product) -> None:
     """With somebody waiting, and every confirmation expanded."""
     at = await a_site(product, admission_rate_per_minute=0)
     await product.staff("POST", f"/v1{at.removeprefix('/admin')}/places", {})
-    await signed_in(page, product, f"{at}?advanced=1&limit=nobody")
+    await open_signed_in(page, product, f"{at}?advanced=1&limit=nobody")
     await expect(page.locator('[data-series="waiting"]')).to_have_text("1")
     for summary in await page.locator("summary").all():
         if await summary.is_visible():
@@ -51,7 +51,7 @@ async def site_cockpit(page: Page, product: Product) -> None:
 
 async def connect_site(page: Page, product: Product) -> None:
     """For the option with the most files, and an impossible address."""
-    await signed_in(page, product, f"{await a_site(product)}/connect?with=haproxy")
+    await open_signed_in(page, product, f"{await a_site(product)}/connect?with=haproxy")
     await page.get_by_label("Where it reaches your site").fill("no host")
     await page.get_by_role("button", name="Fill in").click()
     await expect(page.locator(".wrong")).to_be_visible()
@@ -59,7 +59,7 @@ async def connect_site(page: Page, product: Product) -> None:
 
 async def site_settings(page: Page, product: Product) -> None:
     """With an invalid rule and everything expanded."""
-    await signed_in(page, product, f"{await a_site(product)}/gate")
+    await open_signed_in(page, product, f"{await a_site(product)}/gate")
     await page.get_by_label("Network", exact=True).first.fill("somewhere")
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator(".wrong")).to_be_visible()
@@ -67,7 +67,7 @@ async def site_settings(page: Page, product: Product) -> None:
 
 
 async def site_preview(page: Page, product: Product) -> None:
-    await signed_in(page, product, f"{await a_site(product)}/preview")
+    await open_signed_in(page, product, f"{await a_site(product)}/preview")
     await page.get_by_text("Address, user agent and headers").click()
     await page.get_by_role("button", name="Preview").click()
     await expect(page.get_by_text("It is let in and gets a pass")).to_be_visible()
@@ -76,7 +76,7 @@ async def site_preview(page: Page, product: Product) -> None:
 async def site_knownuser(page: Page, product: Product) -> None:
     """With a key just created."""
     at = await a_site(product)
-    await signed_in(page, product, f"{at}/knownuser")
+    await open_signed_in(page, product, f"{at}/knownuser")
     await page.get_by_label("Customer id").fill(at.rpartition("/")[2])
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_label("Secret key", exact=True)).not_to_be_empty()

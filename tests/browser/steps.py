@@ -17,13 +17,13 @@ async def number_of(page: Page) -> str:
     return await page.locator('[data-fill="queue_number"]').inner_text()
 
 
-async def joined(page: Page, product: Product, room_id: str) -> None:
+async def join_queue(page: Page, product: Product, room_id: str) -> None:
     """Open the link; the script joins the queue."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("You are in the queue")
 
 
-async def joined_by_hand(page: Page, product: Product, room_id: str) -> None:
+async def join_queue_by_hand(page: Page, product: Product, room_id: str) -> None:
     """Open the link and press the button."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.get_by_role("button", name="Join the queue").click()

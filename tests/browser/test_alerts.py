@@ -12,8 +12,8 @@ from playwright.async_api import Page, expect
 from app.runtime import installation
 from app.web.console.frame import NAVIGATION
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in
-from tests.browser.steps import joined
+from tests.browser.console_pages import open_signed_in
+from tests.browser.steps import join_queue
 from tests.browser.test_every_page import PICTURES
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ async def test_a_frozen_worker_is_seen_on_every_page_and_stays_seen_until_it_goe
     room_id = await product.a_sale()
     context = await visitor(viewport=DESK)
     page, other = await context.new_page(), await context.new_page()
-    await signed_in(page, product, f"/admin/rooms/{room_id}")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}")
     await other.goto(f"{product.url}/admin/alerts")
     await other.get_by_label("Show the number of alerts in the title").check()
     alarm = page.locator(".alarm", has_text="No worker is running")
@@ -69,7 +69,7 @@ async def test_a_frozen_worker_is_seen_on_every_page_and_stays_seen_until_it_goe
 
 
 async def test_a_killed_worker_is_told_of_though_another_takes_over(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin/orders")
+    await open_signed_in(page, product, "/admin/orders")
     os.kill(worker_of(product)[1], signal.SIGKILL)
     await expect(page.locator(".alarm", has_text="has stopped reporting")).to_be_visible(timeout=SOON_MS)
 
@@ -77,7 +77,7 @@ async def test_a_killed_worker_is_told_of_though_another_takes_over(page: Page, 
 async def test_fans_read_for_how_long_nobody_was_called(page: Page, product: Product) -> None:
     room_id = await product.a_sale(admission_rate_per_minute=6, burst=1)
     await product.staff("POST", f"/v1/rooms/{room_id}/places", {})  # called immediately
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     wait = page.locator('[data-fill="wait"]')
     await expect(wait).to_contain_text("minute")
     await product.ticked(room_id)

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.steps import heading, joined, joined_by_hand
+from tests.browser.steps import heading, join_queue, join_queue_by_hand
 from tests.support.sales import PAID_LATE
 from tests.support.waiting import wait_until
 
@@ -24,13 +24,13 @@ SETTLES = """
 SETTLES_LATER = SETTLES.replace("now()", "now() + interval '1 hour'")
 
 
-async def inside(page: Page, product: Product, room_id: str) -> None:
+async def get_inside(page: Page, product: Product, room_id: str) -> None:
     """Get inside; nobody is waiting."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("Choose your tickets")
 
 
-async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
+async def get_inside_by_hand(page: Page, product: Product, room_id: str) -> None:
     """Get inside by pressing the buttons as they appear."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.get_by_role("button", name="Join the queue").click()
@@ -44,7 +44,7 @@ async def reserve(page: Page, quantity: int) -> None:
     await page.get_by_role("button", name="Reserve").click()
 
 
-async def held(page: Page, quantity: int = 1) -> None:
+async def hold(page: Page, quantity: int = 1) -> None:
     """Hold this many tickets."""
     await reserve(page, quantity)
     await expect(heading(page)).to_have_text("Held for you")
@@ -67,7 +67,7 @@ async def pay_slowly(page: Page, product: Product, room_id: str) -> None:
 
 async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.let_in(room_id)
     await expect(page).to_have_url(f"{product.url}/events/{room_id}")  # straight on, without a button
     await expect(heading(page)).to_have_text("Choose your tickets")
@@ -91,13 +91,13 @@ async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> Non
 
 async def test_from_the_link_to_the_tickets_without_scripts(plain_page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined_by_hand(plain_page, product, room_id)
+    await join_queue_by_hand(plain_page, product, room_id)
     await expect(plain_page.locator("#ahead")).to_have_text("You are first in the queue")
     await product.let_in(room_id)
     await expect(heading(plain_page)).to_have_text("It is your turn")  # by refresh
     await plain_page.get_by_role("button", name="Go in now").click()
     await expect(heading(plain_page)).to_have_text("Choose your tickets")
-    await held(plain_page, 2)
+    await hold(plain_page, 2)
     await plain_page.get_by_role("button", name="Pay €90.00").click()
     await expect(heading(plain_page)).to_have_text("Confirmed")
     await expect(plain_page.locator(".ticket")).to_have_count(2)
@@ -109,21 +109,21 @@ async def test_nothing_or_more_than_is_left_is_told_and_the_session_goes_on(
 ) -> None:
     room_id = await product.a_sale(tickets=3, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
     await page.get_by_role("button", name="Reserve").click()
     await expect(page.get_by_text("No tickets chosen yet.")).to_be_visible()
     await reserve(page, 5)
     await expect(page.get_by_text("Fewer tickets are free than you asked for.")).to_be_visible()
     await expect(page.get_by_label("Standing", exact=True)).to_have_value("5")
-    await held(page, 3)
+    await hold(page, 3)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 async def test_the_limit_of_one_person_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
     room_id = await product.a_sale(event={"max_tickets_per_visitor": 2}, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page, 2)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
+    await hold(page, 2)
     await page.goto(f"{product.url}/events/{room_id}")
     await expect(page.get_by_role("link", name="2 \u00d7 Standing")).to_be_visible()
     await reserve(page, 1)
@@ -136,8 +136,8 @@ async def test_a_bank_that_fails_or_a_declined_card_leaves_the_hold(
 ) -> None:
     room_id = await product.a_sale(**OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
+    await hold(page)
     await pay_with(page, "Bank error")
     await expect(page.get_by_text("The payment did not go through.")).to_be_visible(timeout=30_000)
     await pay_with(page, "Payment is declined")
@@ -150,8 +150,8 @@ async def test_a_bank_that_fails_or_a_declined_card_leaves_the_hold(
 async def test_a_slow_bank_is_waited_for(visitor: OpenContext, product: Product, scripts: bool) -> None:
     room_id = await product.a_sale(**OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
+    await hold(page)
     await pay_slowly(page, product, room_id)
     await expect(heading(page)).to_have_text("Your payment is being processed")
     assert await product.sql(SETTLES, room_id) == "UPDATE 1"
@@ -177,8 +177,8 @@ async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tick
     """A page whose payment arrives after the hold has ended."""
     room_id = await product.a_sale(tickets=tickets, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
+    await hold(page)
     await pay_with(page, "Bank answers too late")
     await expect(heading(page)).to_have_text("Your payment is being processed")
     assert await product.sql(PAID_LATE, room_id) == "UPDATE 1"
@@ -189,7 +189,7 @@ async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tick
 async def test_a_hold_that_ran_out_is_told(visitor: OpenContext, product: Product, scripts: bool) -> None:
     room_id = await product.a_sale(event={"hold_ttl_s": 3}, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
     await reserve(page, 1)
     await expect(heading(page)).to_have_text("The time ran out")
     await page.get_by_role("link", name="Choose again").click()
@@ -201,18 +201,18 @@ async def test_a_hold_that_ran_out_is_told(visitor: OpenContext, product: Produc
 async def test_cancelling_frees_the_tickets(visitor: OpenContext, product: Product, scripts: bool) -> None:
     room_id = await product.a_sale(tickets=1, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await (inside if scripts else inside_by_hand)(page, product, room_id)
-    await held(page)
+    await (get_inside if scripts else get_inside_by_hand)(page, product, room_id)
+    await hold(page)
     await page.get_by_text("Cancel this reservation").click()
     await page.get_by_role("button", name="Cancel reservation").click()
     await expect(heading(page)).to_have_text("Cancelled")
     await page.get_by_role("link", name="Choose again").click()
-    await held(page)
+    await hold(page)
 
 
 async def test_a_session_that_ran_out_is_told(page: Page, product: Product) -> None:
     room_id = await product.a_sale(session_ttl_s=12, **OPEN)
-    await inside(page, product, room_id)
+    await get_inside(page, product, room_id)
     await expect(page.get_by_text("Your session has ended.")).to_be_visible()
     await page.goto(f"{product.url}/events/{room_id}")
     await expect(heading(page)).to_have_text("Tickets are sold in order")
@@ -229,8 +229,8 @@ async def test_a_reservation_is_shown_to_its_owner_only(
     page: Page, visitor: OpenContext, product: Product
 ) -> None:
     room_id = await product.a_sale(**OPEN)
-    await inside(page, product, room_id)
-    await held(page)
+    await get_inside(page, product, room_id)
+    await hold(page)
     stranger = await (await visitor()).new_page()
     response = await stranger.goto(page.url)
     assert response is not None
@@ -242,7 +242,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_key(
     page: Page, product: Product
 ) -> None:
     room_id = await product.a_sale(**OPEN)
-    await inside(page, product, room_id)
+    await get_inside(page, product, room_id)
     keys: list[str] = []
 
     async def lose_first(route: Route) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, Page, Route, async_playwright, 
 from playwright.async_api import Request as PageRequest
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenContext, Product
-from tests.browser.steps import heading, joined, number_of
+from tests.browser.steps import heading, join_queue, number_of
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +47,7 @@ async def test_eight_tabs_share_one_stream_and_all_go_in(visitor: OpenContext, p
     context.on("request", hear)
     pages = [await context.new_page() for _ in range(TABS)]
     for page in pages:
-        await joined(page, product, room_id)
+        await join_queue(page, product, room_id)
     for page in pages:
         await expect(page.locator('[data-fill="updated"]')).to_have_text("Live")
     assert {await number_of(page) for page in pages} == {"1"}
@@ -68,7 +68,7 @@ async def test_an_old_browser_with_blocked_storage_goes_in(visitor: OpenContext,
     context = await visitor()
     await context.add_init_script(OLD_AND_BLOCKED)
     page = await context.new_page()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await page.get_by_text("Notify me when it is my turn").click()
     await page.get_by_label("With a sound").check()
     await expect(page.locator('[data-fill="updated"]')).to_have_text("Live")
@@ -140,7 +140,7 @@ async def test_cookies_that_are_lost_or_old_cost_nothing_but_the_place(page: Pag
     await page.context.add_cookies(
         [{"name": f"fairgate_place_{room_id}", "value": "p1.b2xk.b2xk", "url": product.url}]
     )
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await page.context.clear_cookies()
     await page.reload()
     await expect(page.locator('[data-fill="queue_number"]')).to_have_text("2")
@@ -157,7 +157,7 @@ async def test_however_many_answers_to_a_join_are_lost_it_is_one_place(page: Pag
         await (route.abort() if lost <= 2 else route.fulfill(response=response))
 
     await page.route("**/places", lose_two)
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     assert lost == 3
     assert await number_of(page) == "1"
     assert (await product.status(room_id))["waiting"] == 1
@@ -168,7 +168,7 @@ async def test_a_device_clock_that_is_set_changes_nothing(visitor: OpenContext, 
     context = await visitor()
     await context.add_init_script(CLOCK_THAT_IS_SET)
     page = await context.new_page()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     for minutes, step, hidden in ((-20, "pause", False), (20, "resume", True)):
         await _set_clock(page, minutes)
         await product.staff("POST", f"/v1/rooms/{room_id}/{step}", {})

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in_by_form
+from tests.browser.console_pages import open_signed_in_by_form
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +57,7 @@ async def test_the_console_has_one_clock_with_scripts_and_without(
     room_id = await product.a_sale(opened=False)
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"opens_at": "2035-03-25T02:00:00Z"})
     page = await (await visitor(timezone_id="Asia/Kathmandu")).new_page()
-    await signed_in_by_form(page, product)
+    await open_signed_in_by_form(page, product)
     await expect(page.locator("[data-clock]")).to_have_text("Times in Asia/Kathmandu")
     await page.goto(f"{product.url}/admin/rooms/{room_id}")
     await expect(page.locator("[data-log][data-newest]")).to_be_attached()  # rewritten by the script

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import bought, signed_in, signed_in_by_form
+from tests.browser.console_pages import buy, open_signed_in, open_signed_in_by_form
 
 pytestmark = pytest.mark.browser
 
@@ -17,9 +17,9 @@ async def test_an_order_is_found_by_its_buyer_and_paid_back(
     visitor: OpenContext, product: Product, scripts: bool
 ) -> None:
     email = f"ann-{scripts}@example.org".lower()
-    order, buyer = await bought(product, email)
+    order, buyer = await buy(product, email)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await signed_in_by_form(page, product, "/admin/orders")
+    await open_signed_in_by_form(page, product, "/admin/orders")
     await page.get_by_label("Reservation, visitor").fill(email)
     await page.get_by_role("button", name="Find").click()
     await page.get_by_role("link", name=order).click()
@@ -40,7 +40,7 @@ async def test_a_key_that_was_made_here_authorises_the_docs_page_until_it_is_rev
 ) -> None:
     context = await visitor(viewport={"width": 1280, "height": 900})
     console, docs = await context.new_page(), await context.new_page()
-    await signed_in(console, product, "/admin/keys")
+    await open_signed_in(console, product, "/admin/keys")
     await console.get_by_label("Used by").fill("Docs")
     await console.get_by_role("button", name="Create key").click()
     key = await console.get_by_label("The secret").input_value()
@@ -64,7 +64,7 @@ async def test_a_key_that_was_made_here_authorises_the_docs_page_until_it_is_rev
 async def test_no_page_of_staff_is_wider_than_the_screen(page: Page, product: Product) -> None:
     """Those that test_every_page.py does not open, and a long name."""
     await product.staff("POST", "/v1/keys", {"name": "Wide " * 30, "role": "operator"})
-    await signed_in(page, product, "/admin")
+    await open_signed_in(page, product, "/admin")
     for path, shown in (("/admin/keys", "h1"), ("/admin/mail", "h1"), ("/docs", ".opblock")):
         await page.goto(product.url + path)
         await expect(page.locator(shown).first).to_be_visible()

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ProxySettings, a
 from tests.browser import axe
 from tests.browser.clocks import unnamed_times
 from tests.browser.conftest import ARGUMENTS, HEADLESS, PHONE, Product
-from tests.browser.console_pages import bought, signed_in
+from tests.browser.console_pages import buy, open_signed_in
 from tests.support.relay import Relay
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ def picture(code: str) -> bytes:
 
 async def tickets(product: Product) -> tuple[str, list[str]]:
     """The room of a sale, and the codes of two tickets."""
-    order, buyer = await bought(product, "door@example.org")
+    order, buyer = await buy(product, "door@example.org")
     async with httpx.AsyncClient(verify=False, base_url=product.url, headers=buyer, timeout=20) as client:
         found = (await client.get(f"/v1/reservations/{order}")).json()
     return found["event_id"], [it["code"] for it in found["tickets"]]
@@ -70,7 +70,7 @@ async def network(product: Product) -> AsyncIterator[Relay]:
 async def device(context: BrowserContext, product: Product, room_id: str, name: str) -> Page:
     """A phone at the door that has heard from the server."""
     page = await context.new_page()
-    await signed_in(page, product, f"/admin/rooms/{room_id}/door")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/door")
     await expect(page.locator("[data-link]")).to_have_text("online")
     await page.get_by_text("This device", exact=True).click()
     await page.get_by_label("Its name").fill(name)

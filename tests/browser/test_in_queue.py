@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from app.core.waiting_room import rules
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.steps import heading, joined, number_of
+from tests.browser.steps import heading, join_queue, number_of
 from tests.browser.test_queue_page import hide
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ OscillatorNode.prototype.start = function (...when) { heard.push("note"); return
 
 async def test_anybody_checks_their_own_draw(page: Page, product: Product) -> None:
     room_id = await product.a_sale(queueing_method="lottery")
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await page.get_by_text("Check my draw").click()
     await page.get_by_role("button", name="Check it on this device").click()
     seed = await page.locator('[data-fill="seed"]').inner_text()
@@ -80,9 +80,9 @@ async def test_who_chose_to_be_called_is_called_once(visitor: OpenContext, produ
 
 async def test_a_place_goes_to_another_device(visitor: OpenContext, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(await (await visitor()).new_page(), product, room_id)
+    await join_queue(await (await visitor()).new_page(), product, room_id)
     first = await (await visitor()).new_page()
-    await joined(first, product, room_id)
+    await join_queue(first, product, room_id)
     number = await number_of(first)
     await first.get_by_role("link", name="Move your place to another device").click()
     await expect(first.locator(".qr svg")).to_be_visible()
@@ -107,7 +107,7 @@ async def test_a_place_is_given_up_for_another_only_by_a_second_button(
 ) -> None:
     room_id = await product.a_sale()
     other = await (await visitor()).new_page()
-    await joined(other, product, room_id)
+    await join_queue(other, product, room_id)
     await plain_page.goto(f"{product.url}/rooms/{room_id}")
     await plain_page.get_by_role("button", name="Join the queue").click()
     await plain_page.get_by_role("link", name="Move your place to another device").click()

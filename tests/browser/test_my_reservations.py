@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.halls import a_hall
 from tests.browser.steps import heading
-from tests.browser.test_booking import OPEN, held, inside, inside_by_hand, pay_with
+from tests.browser.test_booking import OPEN, get_inside, get_inside_by_hand, hold, pay_with
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ STALLS = {"name": "Stalls", "price": 7000, "rows": 2, "seats_per_row": 6}
 async def bought_seats(page: Page, product: Product) -> str:
     """Buy the two best seats; returns the address of the reservation."""
     room_id = await a_hall(product, [STALLS])
-    await inside(page, product, room_id)
+    await get_inside(page, product, room_id)
     await page.get_by_role("button", name="Best together").click()
     await page.get_by_role("button", name="Reserve").click()
     await expect(heading(page)).to_have_text("Held for you")
@@ -65,8 +65,8 @@ async def test_the_calendar_file_is_for_who_has_tickets(
     visitor: OpenContext, page: Page, product: Product
 ) -> None:
     room_id = await product.a_sale(**OPEN)
-    await inside(page, product, room_id)
-    await held(page)
+    await get_inside(page, product, room_id)
+    await hold(page)
     url = page.url
     assert (await page.request.get(f"{url}/calendar.ics")).status == 404  # not paid yet
     await pay_with(page, "Payment succeeds")
@@ -83,11 +83,11 @@ async def test_all_reservations_of_a_browser_stand_together(
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await page.goto(f"{product.url}/reservations")
     await expect(page.get_by_text("There is nothing yet.")).to_be_visible()
-    enter = inside if scripts else inside_by_hand
+    enter = get_inside if scripts else get_inside_by_hand
     await enter(page, product, await product.a_sale(event={"name": "First night"}, **OPEN))
-    await held(page, 2)
+    await hold(page, 2)
     await enter(page, product, await product.a_sale(event={"name": "Second night"}, **OPEN))
-    await held(page)
+    await hold(page)
     await pay_with(page, "Payment succeeds")
     await expect(heading(page)).to_have_text("Confirmed")
     await page.get_by_role("link", name="My reservations").click()

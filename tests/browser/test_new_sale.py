@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.console_pages import signed_in, signed_in_by_form
+from tests.browser.console_pages import open_signed_in, open_signed_in_by_form
 from tests.browser.every_page import fill_new_sale
 from tests.browser.test_theme import PNG
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 async def test_the_preview_follows_what_is_typed(page: Page, product: Product) -> None:
-    await signed_in(page, product, "/admin")
+    await open_signed_in(page, product, "/admin")
     await page.get_by_role("link", name="New sale").click()
     await fill_new_sale(page, "Winter Gala")
     await expect(page.get_by_text("Wednesday, 31 January 2035, 10:00 (Europe/Berlin)")).to_be_visible()
@@ -37,7 +37,7 @@ async def test_the_preview_follows_what_is_typed(page: Page, product: Product) -
 
 async def test_it_is_made_without_scripts(plain_page: Page, product: Product) -> None:
     page = plain_page
-    await signed_in_by_form(page, product, "/admin/sales/new")
+    await open_signed_in_by_form(page, product, "/admin/sales/new")
     await fill_new_sale(page, "Summer Gala")
     await page.get_by_label("Price, row 1").first.fill("cheap")
     await page.get_by_role("button", name="Preview").click()

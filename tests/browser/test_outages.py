@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
-from tests.browser.steps import heading, joined, joined_by_hand, number_of
+from tests.browser.steps import heading, join_queue, join_queue_by_hand, number_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 async def test_where_streams_are_blocked_asking_takes_over(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await page.route("**/events", lambda route: route.abort())
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     await product.staff("POST", f"/v1/rooms/{room_id}/resume", {})
@@ -27,7 +27,7 @@ async def test_where_streams_are_blocked_asking_takes_over(page: Page, product: 
 
 async def test_a_lost_connection_is_told_calmly_and_mends(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await page.context.set_offline(True)
     await expect(page.locator('[data-notice="lost"]')).to_be_visible()
     await page.context.set_offline(False)
@@ -39,7 +39,7 @@ async def test_a_wiped_redis_costs_nobody_their_place(
     page: Page, visitor: OpenContext, product: Product
 ) -> None:
     room_id = await product.a_sale(restore_window_s=0)
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     before = await product.status(room_id)
     await product.wipe_redis()
 
@@ -50,7 +50,7 @@ async def test_a_wiped_redis_costs_nobody_their_place(
     await wait_until(back, "the page to ask for its place again")
     assert await number_of(page) == "1"
     later = await (await visitor()).new_page()
-    await joined(later, product, room_id)
+    await join_queue(later, product, room_id)
     await expect(later.locator("#ahead")).to_have_text("One person ahead of you")
     await product.let_in(room_id)
     await expect(heading(page)).to_have_text("Choose your tickets")
@@ -59,9 +59,9 @@ async def test_a_wiped_redis_costs_nobody_their_place(
 async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContext, product: Product) -> None:
     room_id = await product.a_sale()
     live = await (await visitor()).new_page()
-    await joined(live, product, room_id)
+    await join_queue(live, product, room_id)
     plain = await (await visitor(java_script_enabled=False)).new_page()
-    await joined_by_hand(plain, product, room_id)
+    await join_queue_by_hand(plain, product, room_id)
     with product.frozen("valkey"):
         await expect(live.locator('[data-notice="lost"]')).to_be_visible()
         # The page also reloads by itself; whichever comes first cancels the other.
@@ -81,7 +81,7 @@ async def test_with_postgres_away_the_line_is_shown_and_tickets_wait(
 ) -> None:
     room_id = await product.a_sale()
     plain = await (await visitor(java_script_enabled=False)).new_page()
-    await joined_by_hand(plain, product, room_id)
+    await join_queue_by_hand(plain, product, room_id)
     booking = await plain.context.new_page()
     with product.frozen("postgres"):
         await plain.reload()

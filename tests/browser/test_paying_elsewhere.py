@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import running
 from tests.browser.steps import heading
-from tests.browser.test_booking import OPEN, held, inside
+from tests.browser.test_booking import OPEN, get_inside, hold
 from tests.support.stripe_server import KEY, stripe_server
 
 pytestmark = pytest.mark.browser
@@ -25,8 +25,8 @@ async def test_the_page_leads_to_the_payment_service_and_back_to_the_tickets(pag
             "FAIRGATE_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }
         with running(port, **settings) as product:
-            await inside(page, product, await product.a_sale(**OPEN))
-            await held(page, 2)
+            await get_inside(page, product, await product.a_sale(**OPEN))
+            await hold(page, 2)
             here = page.url
             await page.get_by_role("button", name="Pay").click()
             await page.wait_for_url(f"{stripe.url}/pay/**")

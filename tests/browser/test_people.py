@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 pytestmark = pytest.mark.browser
 
@@ -20,9 +20,9 @@ async def with_authenticator(context: BrowserContext, page: Page) -> None:
     await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
-async def invited(page: Page, product: Product) -> str:
+async def invite(page: Page, product: Product) -> str:
     """Invite somebody; returns their link, on a host name that passkeys allow."""
-    await signed_in(page, product, "/admin/users")
+    await open_signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill("nora@example.org")
     await page.get_by_label("Name", exact=True).fill("Nora")
     await page.get_by_role("button", name="Invite").click()
@@ -33,7 +33,7 @@ async def invited(page: Page, product: Product) -> str:
 async def test_who_is_invited_signs_in_with_a_passkey_and_no_password(
     visitor: OpenContext, product: Product
 ) -> None:
-    link = await invited(await (await visitor()).new_page(), product)
+    link = await invite(await (await visitor()).new_page(), product)
     context = await visitor()
     page = await context.new_page()
     await with_authenticator(context, page)

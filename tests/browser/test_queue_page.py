@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import EXPECT_TIMEOUT_MS, OpenContext, Product
-from tests.browser.steps import heading, joined, joined_by_hand, number_of
+from tests.browser.steps import heading, join_queue, join_queue_by_hand, number_of
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ NEVER_CALLED: dict[str, Any] = {"admission_rate_per_minute": 0}
 
 async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     number = await number_of(page)
     await page.reload()
     await expect(heading(page)).to_have_text("You are in the queue")
@@ -48,8 +48,8 @@ async def test_the_position_falls_and_the_bar_only_rises(
 ) -> None:
     room_id = await product.a_sale()
     for _ in range(3):
-        await joined(await (await visitor()).new_page(), product, room_id)
-    await joined(page, product, room_id)
+        await join_queue(await (await visitor()).new_page(), product, room_id)
+    await join_queue(page, product, room_id)
     await expect(page.locator('[data-fill="position"]')).to_have_text("4")
     await expect(page.locator("#ahead")).to_have_text("3 people ahead of you")
     bar = page.locator("progress[data-fill]")
@@ -99,7 +99,7 @@ async def test_in_a_tab_behind_the_call_counts_down_until_one_looks(
 
 async def test_who_does_not_come_is_told_and_can_join_again(plain_page: Page, product: Product) -> None:
     room_id = await product.a_sale(claim_window_s=2)
-    await joined_by_hand(plain_page, product, room_id)
+    await join_queue_by_hand(plain_page, product, room_id)
     number = await number_of(plain_page)
     await product.let_in(room_id)
     await expect(heading(plain_page)).to_have_text("You missed your turn", timeout=2 * EXPECT_TIMEOUT_MS)
@@ -111,7 +111,7 @@ async def test_who_does_not_come_is_told_and_can_join_again(plain_page: Page, pr
 
 async def test_pause_and_resume_are_told_at_once(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
     await expect(page.locator("[data-live]")).to_contain_text("The queue is paused.")
@@ -121,7 +121,7 @@ async def test_pause_and_resume_are_told_at_once(page: Page, product: Product) -
 
 async def test_closing_is_told_at_once(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
     await expect(heading(page)).to_have_text("The sale is closed")
     await expect(page.locator("[data-panel=closed]")).to_contain_text("The queue ended with the sale")
@@ -135,7 +135,7 @@ async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, pro
     await buyer.get_by_label("Standing +1").click()
     await buyer.get_by_role("button", name="Reserve").click()
     await expect(heading(buyer)).to_have_text("Held for you")
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await expect(page.locator('[data-notice="held"]')).to_be_visible()
     await buyer.get_by_role("button", name="Pay €45.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
@@ -153,9 +153,9 @@ async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
     await buyer.get_by_label("Standing +1").click()
     await buyer.get_by_role("button", name="Reserve").click()
     await expect(heading(buyer)).to_have_text("Held for you")
-    await joined_by_hand(plain_page, product, room_id)
+    await join_queue_by_hand(plain_page, product, room_id)
     await expect(plain_page.locator('[data-notice="held"]')).to_contain_text("2 tickets are held by others")
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await buyer.get_by_role("button", name="Pay €90.00").click()
     await expect(heading(buyer)).to_have_text("Confirmed")
 
@@ -185,7 +185,7 @@ async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
 
 async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     message = '<b>Doors</b> open at 7 & "sharp"'
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"message": message})
     await expect(page.locator('[data-fill="message"]')).to_have_text(message)
@@ -215,7 +215,7 @@ async def test_before_a_pre_queue_nobody_has_a_place(page: Page, product: Produc
 
 async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await page.get_by_text("Leave the queue").first.click()
     await page.get_by_role("button", name="Leave the queue").click()
     await expect(heading(page)).to_have_text("You left the queue")
@@ -231,8 +231,8 @@ async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
 async def test_two_tabs_are_one_visitor(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     second = await page.context.new_page()
-    await joined(page, product, room_id)
-    await joined(second, product, room_id)
+    await join_queue(page, product, room_id)
+    await join_queue(second, product, room_id)
     assert await number_of(page) == await number_of(second)
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
-from tests.browser.steps import joined
+from tests.browser.steps import join_queue
 from tests.browser.test_fairness import signed_up_to
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 async def receipt_of(page: Page, product: Product, tmp_path: Path) -> Path:
     """Joins, keeps a receipt, and goes to the page that checks it."""
     room_id = await product.a_sale()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     await signed_up_to(product, room_id, " joined 1 ")
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Keep a receipt of my place").first.click()

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import open_signed_in
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ async def test_a_draft_is_rehearsed_published_opened_and_edited(
     page = await (await visitor(viewport={"width": 320, "height": 740})).new_page()
     room_id = await product.a_sale(opened=False, event={"published": False, "venue": "Velodrome"})
     here = f"{product.url}/admin/rooms/{room_id}"
-    await signed_in(page, product, f"/admin/rooms/{room_id}/overview")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/overview")
     await expect(page.locator(".life [aria-current]")).to_contain_text("Draft")
     await page.get_by_role("button", name="Start a rehearsal").click()
     await expect(page.get_by_text("This is a rehearsal.")).to_be_visible()

@@ -11,7 +11,7 @@ from playwright.async_api import Page, ViewportSize, expect
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.halls import ARENA, Map, a_hall, somebody_reserves
 from tests.browser.steps import heading
-from tests.browser.test_booking import inside_by_hand
+from tests.browser.test_booking import get_inside_by_hand
 
 pytestmark = pytest.mark.browser
 
@@ -192,7 +192,7 @@ async def test_the_same_seats_as_a_list(visitor: OpenContext, product: Product) 
 
 async def test_seats_are_chosen_without_a_script(plain_page: Page, product: Product) -> None:
     room_id = await a_hall(product, [STALLS, CIRCLE], counted=5)
-    await inside_by_hand(plain_page, product, room_id)
+    await get_inside_by_hand(plain_page, product, room_id)
     await plain_page.get_by_text("Choose seats from a list").click()
     await plain_page.get_by_role("link", name="Circle").click()
     await plain_page.get_by_role("link", name="Row B").click()

@@ -7,14 +7,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in_by_form
+from tests.browser.console_pages import open_signed_in_by_form
 
 pytestmark = pytest.mark.browser
 
 
-async def made(page: Page, product: Product, room_id: str) -> None:
+async def create_site(page: Page, product: Product, room_id: str) -> None:
     """Put a queue in front of the site, up to the code to copy."""
-    await signed_in_by_form(page, product, "/admin/sites")
+    await open_signed_in_by_form(page, product, "/admin/sites")
     await page.get_by_role("link", name="Protect a site").click()
     await page.get_by_label("Address of the site").fill("shop.example")
     await page.get_by_label("Short name").fill(room_id)
@@ -41,7 +41,7 @@ async def test_a_site_from_its_first_request_to_its_last(
 ) -> None:
     room_id = f"protected-{scripts}".lower()
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await made(page, product, room_id)
+    await create_site(page, product, room_id)
     first = page.locator(".first")
     await expect(first).to_contain_text("Waiting for the first request from your site")
     assert await gate_status(product, room_id) == 204
@@ -60,10 +60,10 @@ async def test_a_site_from_its_first_request_to_its_last(
     await page.get_by_label("Address on your site").fill("https://shop.example/healthz")
     await page.get_by_role("button", name="Preview").click()
     await expect(page.get_by_text("Rule 1: path begins with /healthz.")).to_be_visible()
-    await taken_down(page, product, room_id)
+    await take_down(page, product, room_id)
 
 
-async def taken_down(page: Page, product: Product, room_id: str) -> None:
+async def take_down(page: Page, product: Product, room_id: str) -> None:
     """Admit the waiting visitor by hand, then remove everybody, and delete the room."""
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
     await product.staff("POST", f"/v1/rooms/{room_id}/places", {})

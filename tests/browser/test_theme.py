@@ -11,8 +11,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in, signed_in_by_form
-from tests.browser.steps import joined
+from tests.browser.console_pages import open_signed_in, open_signed_in_by_form
+from tests.browser.steps import join_queue
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ GO = "getComputedStyle(document.documentElement).getPropertyValue('--go').trim()
 
 async def test_a_look_is_seen_before_it_is_saved(page: Page, product: Product, tmp_path: Path) -> None:
     room_id = await product.a_sale()
-    await signed_in(page, product, f"/admin/rooms/{room_id}/theme")
+    await open_signed_in(page, product, f"/admin/rooms/{room_id}/theme")
     await page.get_by_label(re.compile("^Accent")).fill("#8a1c4a")
     shown = page.locator(".preview.light .preview-button")
     await expect(shown).to_have_css("background-color", "rgb(138, 28, 74)")
@@ -38,7 +38,7 @@ async def test_a_look_is_seen_before_it_is_saved(page: Page, product: Product, t
     assert await violations(page) == []
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("This is what fans see.")).to_be_visible()
-    await joined(page, product, room_id)
+    await join_queue(page, product, room_id)
     assert await page.evaluate(GO) == "#8a1c4a"
     assert await page.evaluate("document.querySelector('.mark img').naturalWidth") > 0
     assert await violations(page) == []
@@ -48,7 +48,7 @@ async def test_colours_nobody_can_read_are_refused_and_kept_for_mending(
     plain_page: Page, product: Product
 ) -> None:
     room_id = await product.a_sale()
-    await signed_in_by_form(plain_page, product, f"/admin/rooms/{room_id}/theme")
+    await open_signed_in_by_form(plain_page, product, f"/admin/rooms/{room_id}/theme")
     await plain_page.get_by_label(re.compile("^Accent")).fill("#ffe08a")
     await plain_page.get_by_role("button", name="Save").click()
     await expect(plain_page.get_by_role("alert")).to_contain_text("too little contrast")

@@ -50,7 +50,7 @@ async def test_importing_again_brings_the_event_up_to_the_file(stores: Stores, t
     assert [(it.price, it.total) for it in ticket_types] == [(6000, 20), (3000, 5)]
 
 
-async def imported(stores: Stores, tmp_path: Path, text: str) -> None:
+async def import_file(stores: Stores, tmp_path: Path, text: str) -> None:
     """As `fairgate event import` does it."""
     (tmp_path / "gala.yaml").write_text(text)
     found, loaded = event_file.load(tmp_path / "gala.yaml")
@@ -62,16 +62,16 @@ async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Sto
     full = full.replace("quantity: 10}", "quantity: 10, sale_from: 2029-01-01T00:00:00Z}")
     stalls = "name: Stalls, price: 7000, rows: 1, seats_per_row: 2"
     full += f"sections:\n  - {{{stalls}, sale_until: 2029-06-01T00:00:00Z}}\n"
-    await imported(stores, tmp_path, full)
+    await import_file(stores, tmp_path, full)
     patch = EventPatch(max_tickets_per_visitor=2, published=False)
     await events.change_event(stores, EventId("gala"), patch, by=STAFF)
     before = await events.event(stores, EventId("gala"))
-    await imported(stores, tmp_path, YAML)
+    await import_file(stores, tmp_path, YAML)
     sections = f"sections:\n  - {{{stalls}}}\n"
-    await imported(stores, tmp_path, YAML + sections)
+    await import_file(stores, tmp_path, YAML + sections)
     assert await events.event(stores, EventId("gala")) == before
     cleared = YAML.replace("name: Gala", "venue: ''\nname: Gala")
-    await imported(stores, tmp_path, cleared.replace("quantity: 10}", "quantity: 10, sale_from: null}"))
+    await import_file(stores, tmp_path, cleared.replace("quantity: 10}", "quantity: 10, sale_from: null}"))
     event, types = await events.event(stores, EventId("gala"))
     assert (event.venue, types[0].sale_from, event.hold_ttl_s) == ("", None, 600)
 
@@ -79,7 +79,7 @@ async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Sto
 async def test_an_import_in_another_currency_after_a_reservation_changes_nothing(
     stores: Stores, tmp_path: Path
 ) -> None:
-    await imported(stores, tmp_path, YAML)
+    await import_file(stores, tmp_path, YAML)
     await stores.postgres.execute(
         "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
         "fingerprint, expires_at) VALUES ('r', 'gala', 'v', 'expired', '[]', 0, 'EUR', 'f', now())"
@@ -87,7 +87,7 @@ async def test_an_import_in_another_currency_after_a_reservation_changes_nothing
     before = await events.event(stores, EventId("gala"))
     other = YAML.replace("name: Gala", "currency: JPY\nname: Ball").replace("price: 5000", "price: 1000")
     with pytest.raises(Conflict, match="currency cannot be changed"):
-        await imported(stores, tmp_path, other)
+        await import_file(stores, tmp_path, other)
     assert await events.event(stores, EventId("gala")) == before
 
 

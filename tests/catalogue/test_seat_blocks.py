@@ -19,7 +19,7 @@ from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.redis.seat_rows import live_rows
 from app.store.scripts.filling import keep_back
-from tests.restoring.test_rebuild_stock import open_again, wiped
+from tests.restoring.test_rebuild_stock import empty_redis, open_again
 from tests.support.builders import STAFF
 from tests.support.sales import GALA, HALL, LIVE, a_session, stock
 from tests.support.seating import a_hall, a_section, reserve_best, reserve_seats, seats_in, states
@@ -89,7 +89,7 @@ async def test_blocked_seats_and_new_rows_are_there_after_a_wipe(stores: Stores)
         assert await states(stores.redis, LIVE) == grown
         assert await total(stores) == (16, 1)
         assert await check(stores, GALA) == []
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         assert await states(stores.redis, LIVE) == grown
@@ -111,7 +111,7 @@ async def test_kinds_are_in_both_stores_and_after_a_wipe(stores: Stores) -> None
             await reserve_seats(engine, ann, A2)
         assert seats_in(await reserve_best(engine, ann, 1)) == ["stalls-a-3"]
         assert await check(stores, GALA) == []
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         rows = (await live_rows(stores.redis, LIVE))["stalls"]
@@ -130,7 +130,7 @@ async def test_seats_with_labels_are_in_both_stores_and_after_a_wipe(stores: Sto
         with pytest.raises(ValidationFailed):
             await block(stores, "stalls-a-5")
         assert await check(stores, GALA) == []
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         rows = (await live_rows(stores.redis, LIVE))["stalls"]

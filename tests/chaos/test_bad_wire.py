@@ -39,10 +39,10 @@ DROPPED: dict[str, bytes] = {
 async def test_what_is_no_request_changes_nothing(site: Site, name: str) -> None:
     sale = await site.open_sale()
     before = await _room_state(site, sale)
-    answer = await _sent(site, DROPPED[name].replace(b"{room}", sale.room_id.encode()))
+    answer = await _exchange(site, DROPPED[name].replace(b"{room}", sale.room_id.encode()))
     assert answer == b"" or _status(answer) == 501 or 400 <= _status(answer) < 500, answer[:200]
     assert await _room_state(site, sale) == before
-    assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
+    assert b" 200 " in await _exchange(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_what_is_no_request_changes_nothing(site: Site, name: str) -> None
 async def test_a_request_id_cannot_bring_a_header_or_anything_strange(site: Site, sent: bytes) -> None:
     sale = await site.open_sale()
     request = STATUS.replace(b"{room}", sale.room_id.encode()) + b"X-Request-Id: " + sent + b"\r\n\r\n"
-    head = await _sent(site, request)
+    head = await _exchange(site, request)
     lines = head.lower().split(b"\r\n")[1:]
     assert not [line for line in lines if line.startswith(b"x-evil")]
     if _status(head) == 200:
@@ -73,10 +73,10 @@ async def test_one_who_sends_slowly_or_leaves_keeps_nobody_up(site: Site) -> Non
     for i, (_, writer) in enumerate(slow):
         writer.write((CONFIRM if i % 2 else JOIN.replace(b"{room}", sale.room_id.encode())) + half)
         await writer.drain()
-    assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
+    assert b" 200 " in await _exchange(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
     for _, writer in slow:
         writer.transport.abort()
-    assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
+    assert b" 200 " in await _exchange(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
     assert await _room_state(site, sale) == before
 
 
@@ -93,7 +93,7 @@ async def _room_state(site: Site, sale: Sale) -> list[Any]:
         return [last, await redis.zcard(keys.waiting), await redis.zcard(keys.called)]
 
 
-async def _sent(site: Site, request: bytes) -> bytes:
+async def _exchange(site: Site, request: bytes) -> bytes:
     """The head of the response; empty if the server closes, or waits for more, without one."""
     address = urlsplit(site.up.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)

@@ -22,7 +22,7 @@ async def test_visitors_go_on_with_what_they_have(pair: Site) -> None:
     async with pair.crowd(sale) as crowd, crowd.traffic():
         for _ in range(2):
             await crowd.wait_for_promises(20)
-            await _killed(pair, 2)
+            await _kill_and_wait(pair, 2)
             await crowd.wait_for_promises(20)
 
 
@@ -36,7 +36,7 @@ async def test_streams_begin_again_with_the_present_document(lone: Site) -> None
         async with stream(lone, room) as status, stream(lone, mine, buyer.place_token) as reservation:
             assert (await anext(status))["state"] == "open"
             assert (await anext(reservation))["status"] == "held"
-            await _killed(lone, 1)
+            await _kill_and_wait(lone, 1)
             with suppress(httpx.TransportError):
                 async for _ in status:
                     pass
@@ -48,7 +48,7 @@ async def test_streams_begin_again_with_the_present_document(lone: Site) -> None
             assert (await anext(reservation))["status"] == "confirmed"
 
 
-async def _killed(site: Site, count: int) -> None:
+async def _kill_and_wait(site: Site, count: int) -> None:
     """Kill one process and wait for its replacement."""
     killed = site.kill_one("fairgate web")
     await wait_until_gone(killed)

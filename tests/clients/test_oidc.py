@@ -23,7 +23,7 @@ BACK = "/admin/sign-in/oidc/back"
 
 
 @asynccontextmanager
-async def provided(settings: Settings, **more: object) -> AsyncIterator[Web]:
+async def app_with_provider(settings: Settings, **more: object) -> AsyncIterator[Web]:
     """The app with a provider that knows it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -38,7 +38,7 @@ async def provided(settings: Settings, **more: object) -> AsyncIterator[Web]:
         yield web
 
 
-async def begun(web: Web) -> tuple[dict[str, str], str]:
+async def begin_sign_in(web: Web) -> tuple[dict[str, str], str]:
     """A browser on its way to the provider: what it sends to us, and the provider's address."""
     answer = await web.get("/admin/sign-in/oidc?to=/admin/orders")
     assert answer.status_code == 303, answer.text
@@ -66,12 +66,12 @@ async def at_provider(address: str, name: str) -> str:
 
 async def sign_in(web: Web, name: str) -> httpx.Response:
     """Complete a sign-in."""
-    browser, address = await begun(web)
+    browser, address = await begin_sign_in(web)
     return await web.get(await at_provider(address, name), headers=browser)
 
 
 async def test_who_has_an_account_signs_in_and_nobody_gets_one_silently(settings: Settings) -> None:
-    async with provided(settings) as web:
+    async with app_with_provider(settings) as web:
         await appoint(web, "olga@example.org")
         assert "/admin/sign-in/oidc?to=" in (await web.get("/admin")).text
         done = await sign_in(web, "olga")
@@ -87,25 +87,25 @@ async def test_who_has_an_account_signs_in_and_nobody_gets_one_silently(settings
 async def test_state_challenge_and_cookie_have_to_belong_together_and_a_code_is_good_once(
     settings: Settings,
 ) -> None:
-    async with provided(settings) as web:
+    async with app_with_provider(settings) as web:
         await appoint(web, "olga@example.org")
-        browser, address = await begun(web)
+        browser, address = await begin_sign_in(web)
         asked = parse_qs(urlsplit(address).query)
         assert (asked["code_challenge_method"], asked["response_type"]) == (["S256"], ["code"])
         back = await at_provider(address, "olga")
         assert (await web.get(back)).status_code == 401, "another browser"
-        other, _ = await begun(web)
+        other, _ = await begin_sign_in(web)
         assert (await web.get(back, headers=other)).status_code == 401, "the state of another sign-in"
         assert (await web.get(back, headers=browser)).status_code == 303
         assert (await web.get(back, headers=browser)).status_code == 401, "once more"
-        browser, address = await begun(web)
+        browser, address = await begin_sign_in(web)
         used = re.sub(r"code=[^&]+", "code=forged", await at_provider(address, "olga"))
         assert (await web.get(used, headers=browser)).status_code == 401
 
 
 async def test_groups_have_roles_domains_and_verified_addresses_count(settings: Settings) -> None:
     roles = {"oidc_roles": "ann=admin, olga=operator, mallory=admin", "oidc_create": True}
-    async with provided(settings, **roles) as web:
+    async with app_with_provider(settings, **roles) as web:
         await appoint(web, "olga@example.org", "admin")
         for name, role in (("ann", "admin"), ("olga", "operator")):
             assert (await sign_in(web, name)).status_code == 303
@@ -115,7 +115,7 @@ async def test_groups_have_roles_domains_and_verified_addresses_count(settings: 
             assert found == role
         for name in ("sam", "mallory"):  # in no group; with an unverified address
             assert (await sign_in(web, name)).status_code == 403, name
-    async with provided(settings, oidc_domains=["other.example"], **roles) as web:
+    async with app_with_provider(settings, oidc_domains=["other.example"], **roles) as web:
         assert (await sign_in(web, "ann")).status_code == 403
 
 

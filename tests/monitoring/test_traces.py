@@ -50,7 +50,7 @@ async def an_installation(stores: Stores, here: Settings) -> AsyncIterator[Web]:
         pool.terminate()
 
 
-async def bought(web: Web, **headers: str) -> str:
+async def buy(web: Web, **headers: str) -> str:
     """A guest's confirmed reservation; returns its id."""
     place, booking = await web.inside("gala", json={"email": "ann@example.org"})
     held = await web.reserve("gala", booking, 2, **headers)
@@ -103,7 +103,7 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
         await web.event()
         hook = {"url": receiver.url, "types": ["reservation.held", "reservation.confirmed"]}
         assert (await web.post("/v1/webhooks", hook, headers=web.as_("admin"))).status_code == 201
-        reservation_id = await bought(web, **SAMPLED)
+        reservation_id = await buy(web, **SAMPLED)
 
         async def all_told() -> bool:
             names = [it.name for it in collector.of(TRACE)]
@@ -117,9 +117,9 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
     assert {it.trace_id for it in collector.received} == {TRACE}
     parents = {it.parent_id for it in spans}
     assert parents - {it.span_id for it in spans} == {CALLER}  # a single tree, nothing detached
-    looked_at_holding(spans, reservation_id)
-    looked_at_paying(spans, reservation_id)
-    looked_at_notices(spans, receiver)
+    check_holding_trace(spans, reservation_id)
+    check_paying_trace(spans, reservation_id)
+    check_notices_trace(spans, receiver)
     lines = [it for it in logged.entries if it.get("trace_id") == TRACE]
     answered = [it["span_id"] for it in lines if it["event"] == "a request was answered"]
     assert answered == [it.span_id for it in spans if it.kind == "server"]
@@ -128,7 +128,7 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
     assert {it["deployment.environment.name"] for it in collector.resources} == {"test"}
 
 
-def looked_at_holding(spans: list[ReceivedSpan], reservation_id: str) -> None:
+def check_holding_trace(spans: list[ReceivedSpan], reservation_id: str) -> None:
     """From the proxy's span to the COMMIT in the worker."""
     request = only(spans, f"POST {RESERVE}")
     assert (request.kind, request.service, request.parent_id) == ("server", "fairgate-web", CALLER)
@@ -156,14 +156,14 @@ def looked_at_holding(spans: list[ReceivedSpan], reservation_id: str) -> None:
     assert outcome.started_ns < only(spans, "PIPELINE settle").ended_ns < request.ended_ns
 
 
-def looked_at_paying(spans: list[ReceivedSpan], reservation_id: str) -> None:
+def check_paying_trace(spans: list[ReceivedSpan], reservation_id: str) -> None:
     paid = only(spans, f"POST {CONFIRM}")
     assert paid.attributes["fairgate.reservation_id"] == reservation_id
     assert only(spans, "confirm reservations").parent_id == paid.span_id
     assert "EVALSHA confirm" in [it.name for it in spans]
 
 
-def looked_at_notices(spans: list[ReceivedSpan], receiver: Receiver) -> None:
+def check_notices_trace(spans: list[ReceivedSpan], receiver: Receiver) -> None:
     """From the outbox to other systems."""
     sources = {
         "reservation.held": only(spans, "process submissions"),

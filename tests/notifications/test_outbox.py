@@ -23,7 +23,7 @@ from tests.store.test_reservations import ORIGIN, new_hold
 from tests.support.sales import GALA, HALL, a_sale, a_session, a_shop, reserve_tickets
 
 
-async def streamed(stores: Stores) -> list[dict[str, str]]:
+async def read_stream(stores: Stores) -> list[dict[str, str]]:
     """What another system reads."""
     return [fields for _, fields in await stores.redis.xrange(KEYS.events)]
 
@@ -45,7 +45,7 @@ async def test_a_purchase_and_its_end_are_told_in_order(stores: Stores) -> None:
         await cancel(engine, reserved.reservation_id)
         while await relay(stores):
             pass
-    events = await streamed(stores)
+    events = await read_stream(stores)
     of_reservation = [it for it in types(events) if it.startswith("reservation.")]
     assert of_reservation == ["reservation.held", "reservation.confirmed", "reservation.cancelled"]
     of_payment = [it for it in types(events) if it.startswith("payment.")]
@@ -71,13 +71,13 @@ async def test_a_batch_of_holds_is_one_row_and_a_notice_each(stores: Stores) -> 
     await hold(stores, "r0", "r1")  # again: nothing changed
     assert await stores.postgres.fetchval("SELECT count(*) FROM outbox") == 1
     assert await relay(stores) == 8
-    assert {json.loads(it["data"])["reservation_id"] for it in await streamed(stores)} == {
+    assert {json.loads(it["data"])["reservation_id"] for it in await read_stream(stores)} == {
         f"r{i}" for i in range(8)
     }
     await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
     await holds.expire_due(stores)
     assert await relay(stores) == 8
-    assert types((await streamed(stores))[8:]) == ["reservation.expired"] * 8
+    assert types((await read_stream(stores))[8:]) == ["reservation.expired"] * 8
 
 
 async def test_what_was_rolled_back_is_not_told(stores: Stores) -> None:
@@ -96,10 +96,10 @@ async def test_what_commits_late_is_not_skipped(stores: Stores) -> None:
             "UPDATE reservations SET status = 'cancelled' WHERE reservation_id = 'quick'"
         )
         assert await relay(stores) == 3  # its number is lower than the one just relayed
-        events = [json.loads(it["data"]) for it in await streamed(stores)]
+        events = [json.loads(it["data"]) for it in await read_stream(stores)]
         assert "slow" not in {it["reservation_id"] for it in events if it["status"] == "cancelled"}
     assert await relay(stores) == 1
-    assert json.loads((await streamed(stores))[-1]["data"])["reservation_id"] == "slow"
+    assert json.loads((await read_stream(stores))[-1]["data"])["reservation_id"] == "slow"
 
 
 async def test_any_number_may_relay_and_nothing_is_doubled(stores: Stores) -> None:
@@ -108,7 +108,7 @@ async def test_any_number_may_relay_and_nothing_is_doubled(stores: Stores) -> No
         await hold(stores, f"r{i}")
     while sum(await asyncio.gather(*(relay(stores) for _ in range(5)))):
         pass
-    assert len({it["id"] for it in await streamed(stores)}) == len(await streamed(stores)) == 50
+    assert len({it["id"] for it in await read_stream(stores)}) == len(await read_stream(stores)) == 50
 
 
 async def test_killed_before_the_commit_the_same_is_told_again(stores: Stores) -> None:
@@ -120,7 +120,7 @@ async def test_killed_before_the_commit_the_same_is_told_again(stores: Stores) -
             await add_notices(stores.redis, KEYS, (await outbox.next_events(connection)).notices)
             raise ConnectionAbortedError
     assert await relay(stores) == 2
-    ids = [it["id"] for it in await streamed(stores)]
+    ids = [it["id"] for it in await read_stream(stores)]
     assert ids[:2] == ids[2:]
     assert await relay(stores) == 0
 
@@ -137,7 +137,7 @@ async def test_a_redis_that_lost_the_stream_gets_it_again(stores: Stores, lost: 
     if lost == "the end":
         await stores.redis.restore(KEYS.events, 0, saved)
     await relay(stores)
-    published = {json.loads(it["data"])["reservation_id"] for it in await streamed(stores)}
+    published = {json.loads(it["data"])["reservation_id"] for it in await read_stream(stores)}
     assert published == {"r1", "r2"}
     assert await relay(stores) == 0
     assert await stores.postgres.fetchval("SELECT count(*) FROM deliveries") == 0
@@ -174,7 +174,7 @@ async def test_a_room_tells_what_becomes_of_it(stores: Stores) -> None:
     await change("open", 900, sold_out=True)
     await change("open", 900, sold_out=True)
     await relay(stores)
-    events = await streamed(stores)
+    events = await read_stream(stores)
     assert types(events)[-6:] == [
         "room.paused",
         "room.resumed",
@@ -218,7 +218,7 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
     await record_state("open", 3_000)
     await record_state("sold_out", 4_000)
     await relay(stores)
-    assert types(await streamed(stores)) == ["room.sold_out"] * 2
+    assert types(await read_stream(stores)) == ["room.sold_out"] * 2
 
 
 async def test_what_was_told_is_forgotten_after_days_and_not_before(stores: Stores) -> None:

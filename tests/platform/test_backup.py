@@ -31,7 +31,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-async def posted(client: httpx.AsyncClient, path: str, body: Any, **headers: str) -> Any:
+async def post(client: httpx.AsyncClient, path: str, body: Any, **headers: str) -> Any:
     answer = await client.post(path, json=body, headers=headers)
     assert answer.status_code in (200, 201), answer.text
     return answer.json()
@@ -42,10 +42,10 @@ async def a_sale(installation: Up) -> tuple[str, str, str]:
     token = await fairgate("token", "--role", "admin", "--sub", "a-saver", "--data", str(installation.data))
     staff = bearer(token.out.strip())
     async with plain_client(installation.url, timeout=30) as client:
-        await posted(client, "/v1/events", EVENT, **staff)
-        await posted(client, "/v1/events/saved/ticket-types", FLOOR, **staff)
-        await posted(client, "/v1/rooms/saved/open", {}, **staff)
-        place = (await posted(client, "/v1/rooms/saved/places", None))["place_token"]
+        await post(client, "/v1/events", EVENT, **staff)
+        await post(client, "/v1/events/saved/ticket-types", FLOOR, **staff)
+        await post(client, "/v1/rooms/saved/open", {}, **staff)
+        place = (await post(client, "/v1/rooms/saved/places", None))["place_token"]
 
         async def claimed() -> Any:
             answer = await client.post("/v1/rooms/saved/places/me/booking-token", headers=bearer(place))
@@ -54,10 +54,10 @@ async def a_sale(installation: Up) -> tuple[str, str, str]:
         booking: str = (await wait_until(claimed, "a claim"))["booking_token"]
         wanted = {"items": [{"ticket_type_id": "floor", "quantity": 2}]}
         headers = {**bearer(booking), "idempotency-key": "saved"}
-        held = await posted(client, "/v1/events/saved/reservations", wanted, **headers)
-        await posted(client, "/v1/rooms/saved/pause", {}, **staff)
+        held = await post(client, "/v1/events/saved/reservations", wanted, **headers)
+        await post(client, "/v1/rooms/saved/pause", {}, **staff)
         client.cookies.clear()  # somebody else
-        waits = await posted(client, "/v1/rooms/saved/places", None)
+        waits = await post(client, "/v1/rooms/saved/places", None)
         assert waits["queue_number"] == 2
         return booking, held["reservation_id"], waits["place_token"]
 

@@ -14,7 +14,7 @@ from tests.support.prepared_postgres import prepare
 from tests.support.waiting import PATIENCE_S, wait_until
 
 
-async def signs_in_once(url: str, link: str) -> None:
+async def check_signs_in_once(url: str, link: str) -> None:
     """The link has a button that leads to the demo page; used once, it has none."""
     code = link.partition("?code=")[2]
     async with plain_client(url, timeout=PATIENCE_S, headers={"Origin": url}) as client:
@@ -39,7 +39,7 @@ async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None
     assert links[1:] == [
         f"{running.url}{path}" for path in ("/admin/demo", "/rooms/demo", "/rooms/demo-seats", "/docs")
     ]
-    await signs_in_once(running.url, links[0])
+    await check_signs_in_once(running.url, links[0])
 
     async def through() -> re.Match[str] | None:
         return re.search(r"the fans have left: 15 joined, .*\b(\d+) bought", running.log.read_text())

@@ -108,7 +108,7 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
 
     await all_handle_hangups(second)  # a role that started later would find the new settings at its start
     config.write_text("security_contact: mailto:safe@example.org\n")
-    await settings_are_read_again(second)
+    await check_settings_are_reloaded(second)
     family = [child.pid for child in second.supervisor.children(recursive=True)]
     assert len(family) >= 6
     second.process.kill()
@@ -135,7 +135,7 @@ async def all_handle_hangups(running: Up) -> None:
     await wait_until(all_handle, "every role to handle SIGHUP")
 
 
-async def settings_are_read_again(running: Up) -> None:
+async def check_settings_are_reloaded(running: Up) -> None:
     """SIGHUP to the supervisor reaches every role."""
     running.process.send_signal(signal.SIGHUP)
 

@@ -16,7 +16,7 @@ from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.scripts import stock as stock_scripts
 from app.store.sql.reservations.reservations import InsertRefused, NewHold, Origin, insert_holds
-from tests.restoring.test_rebuild_stock import open_again, wiped
+from tests.restoring.test_rebuild_stock import empty_redis, open_again
 from tests.support.sales import GALA, HALL, LIVE, a_session, counters, items_of, reserve_tickets, rows, stock
 from tests.support.seating import a_hall, a_section, reserve_best, reserve_seats, seats_in, states
 
@@ -213,7 +213,7 @@ async def test_after_a_wipe_every_seat_is_as_it_was(stores: Stores) -> None:
         await cancel(engine, (await reserve_best(engine, ann, 3, key="gone")).reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance, LIVE.seats, LIVE.sitters)
         before = [await stores.redis.hgetall(key) for key in keys]
-        await wiped(stores)
+        await empty_redis(stores)
         for _ in range(2):
             assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 2
             assert [await stores.redis.hgetall(key) for key in keys] == before

@@ -11,21 +11,21 @@ from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, status
 from app.waiting_room.queue_numbers import reserve_numbers
 from tests.support.builders import KEYS, ROOM, STAFF, Client
-from tests.waiting_room.test_parts import all_gathered, an_open_room, claims, joined, queues
+from tests.waiting_room.test_parts import all_gathered, an_open_room, claims, join_visitors, queues
 
 __all__ = ["queues"]
 
 
 async def test_nothing_is_left_of_a_room_that_was_deleted(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    await joined(queues, 20)
+    await join_visitors(queues, 20)
     await emptying.delete_room(queues, ROOM, force=True, by=STAFF)
     assert [it async for it in redis.scan_iter(f"{{{ROOM}*")] == []
 
 
 async def test_a_reset_room_begins_again_in_all_parts(queues: Queues) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     await emptying.reset_room(queues, ROOM, by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
     await gather(queues.stores.redis, ROOM, PartsSeen())
@@ -37,7 +37,7 @@ async def test_an_unloaded_room_leaves_no_parts_and_its_visitors_return(
     queues: Queues, redis: Client
 ) -> None:
     await an_open_room(queues, restore_window_s=0)
-    places = await joined(queues, 20)
+    places = await join_visitors(queues, 20)
     await all_gathered(queues)
     await control.set_state(queues, ROOM, "close", by=STAFF)
     await admit(redis, KEYS, limit=0)

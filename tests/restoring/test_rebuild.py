@@ -35,7 +35,7 @@ async def an_open_room(queues: Queues, **settings: Any) -> None:
     await control.set_state(queues, ROOM, "open", by=STAFF)
 
 
-async def joined(queues: Queues, count: int) -> list[Place]:
+async def join_visitors(queues: Queues, count: int) -> list[Place]:
     answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
@@ -67,18 +67,18 @@ def claims(found: Place, epoch: int = 1) -> PlaceClaims:
     return token(found.visitor_id, found.token_number, epoch)
 
 
-async def back(queues: Queues, found: Place) -> Place:
+async def come_back(queues: Queues, found: Place) -> Place:
     """The visitor returns with their token."""
     return (await join(queues, ROOM, Joiner(found.visitor_id, claims(found))))[0]
 
 
 async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(queues: Queues) -> None:
     await an_open_room(queues)
-    crowd = await joined(queues, 50)
+    crowd = await join_visitors(queues, 50)
     await call_next(queues, 10)
     await wipe_and_restore(queues)
-    (new,) = await joined(queues, 1)
-    returned = [await back(queues, it) for it in reversed(crowd[10:])]
+    (new,) = await join_visitors(queues, 1)
+    returned = [await come_back(queues, it) for it in reversed(crowd[10:])]
     assert [it.queue_number for it in returned] == list(range(50, 10, -1))
     assert not any(it.new for it in returned)
     assert new.queue_number is not None
@@ -90,18 +90,18 @@ async def test_everybody_returns_in_the_old_order_and_new_visitors_stand_behind(
 
 async def test_a_place_taken_after_a_session_ended_survives_too(queues: Queues) -> None:
     await an_open_room(queues)
-    (buyer,) = await joined(queues, 1)
+    (buyer,) = await join_visitors(queues, 1)
     await call_next(queues, 1)
     await claim(queues, ROOM, claims(buyer))
     await leave(queues, ROOM, claims(buyer))
-    second = await back(queues, buyer)
+    second = await come_back(queues, buyer)
     await wipe_and_restore(queues)
     assert (await place(queues, ROOM, claims(second)))[0].state == "waiting"
 
 
 async def test_nobody_who_had_a_turn_gets_a_second_one(queues: Queues) -> None:
     await an_open_room(queues, claim_window_s=60)
-    done, inside, missed, *_ = await joined(queues, 5)
+    done, inside, missed, *_ = await join_visitors(queues, 5)
     await call_next(queues, 3)
     await claim(queues, ROOM, claims(done))
     await leave(queues, ROOM, claims(done))
@@ -115,14 +115,14 @@ async def test_nobody_who_had_a_turn_gets_a_second_one(queues: Queues) -> None:
     with pytest.raises(errors.SessionDone):
         await claim(queues, ROOM, claims(done))
     for visitor in (done, missed):
-        found = await back(queues, visitor)
+        found = await come_back(queues, visitor)
         assert found.new
         assert (found.queue_number or 0) > 5
 
 
 async def test_a_call_that_still_ran_is_made_again(queues: Queues) -> None:
     await an_open_room(queues, claim_window_s=60)
-    ann, bob = await joined(queues, 2)
+    ann, bob = await join_visitors(queues, 2)
     await call_next(queues, 1)
     await wipe_and_restore(queues)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "called"
@@ -133,7 +133,7 @@ async def test_a_call_that_still_ran_is_made_again(queues: Queues) -> None:
 async def test_a_call_nobody_had_recorded_yet_is_not_lost(queues: Queues) -> None:
     """The serving position is recorded each second; later claims are known by their session."""
     await an_open_room(queues)
-    ann, bob, cem = await joined(queues, 3)
+    ann, bob, cem = await join_visitors(queues, 3)
     await call_next(queues, 3)
     await queues.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
     await queues.stores.postgres.execute("DELETE FROM calls")
@@ -147,26 +147,26 @@ async def test_a_call_nobody_had_recorded_yet_is_not_lost(queues: Queues) -> Non
 
 async def test_removed_visitors_stay_out(queues: Queues) -> None:
     await an_open_room(queues)
-    ann, _ = await joined(queues, 2)
+    ann, _ = await join_visitors(queues, 2)
     await control.remove(queues, ROOM, ann.visitor_id, by=STAFF)
     await wipe_and_restore(queues)
     with pytest.raises(errors.RemovedByStaff):
-        await back(queues, ann)
+        await come_back(queues, ann)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "removed"
 
 
 async def test_admission_waits_for_its_window_then_goes_on(queues: Queues) -> None:
     await an_open_room(queues, restore_window_s=300, admission_rate_per_minute=60_000)
-    ann, *_ = await joined(queues, 2_000)
+    ann, *_ = await join_visitors(queues, 2_000)
     await wipe(queues)
-    (new,) = await joined(queues, 1)
+    (new,) = await join_visitors(queues, 1)
     assert new.state == "waiting"
     await whole(queues.stores)
     now = (await status(queues, ROOM))[1]
     until = await queues.stores.redis.hget(KEYS.conf, "restore_until_ms")
     assert until is not None
     assert 290_000 < int(until) - now.now_ms <= 300_000
-    assert (await back(queues, ann)).state in ("waiting", "called")
+    assert (await come_back(queues, ann)).state in ("waiting", "called")
     before = await admit(queues.stores.redis, KEYS, limit=10, now_ms=int(until) - 1)
     after = await admit(queues.stores.redis, KEYS, limit=10, now_ms=int(until))
     assert (before.calls, after.calls > 0) == (0, True)
@@ -174,18 +174,18 @@ async def test_admission_waits_for_its_window_then_goes_on(queues: Queues) -> No
 
 async def test_a_first_load_has_no_window(queues: Queues) -> None:
     await an_open_room(queues, restore_window_s=300, admission_rate_per_minute=600)
-    assert (await joined(queues, 1))[0].state == "called"
+    assert (await join_visitors(queues, 1))[0].state == "called"
 
 
 async def test_a_fifo_pre_queue_returns_in_the_order_it_came(queues: Queues) -> None:
     await a_stored_room(queues.stores, restore_window_s=0, admission_rate_per_minute=0)
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(queues.stores.redis, KEYS, limit=10)
-    crowd = await joined(queues, 9)
+    crowd = await join_visitors(queues, 9)
     await wipe(queues)
     await status(queues, ROOM)
     await admit(queues.stores.redis, KEYS, limit=10)
-    returned = [await back(queues, it) for it in reversed(crowd)]
+    returned = [await come_back(queues, it) for it in reversed(crowd)]
     assert {it.state for it in returned} == {"prequeue"}
     await control.set_state(queues, ROOM, "open", by=STAFF)
     found = [(await place(queues, ROOM, claims(it)))[0] for it in crowd]
@@ -198,16 +198,16 @@ async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(queues
     )
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(queues.stores.redis, KEYS, limit=10)
-    crowd = await joined(queues, 40)
+    crowd = await join_visitors(queues, 40)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    (late,) = await joined(queues, 1)
+    (late,) = await join_visitors(queues, 1)
     await reserve_numbers(queues.stores, ROOM)
     client: Client = queues.stores.redis
     in_order = sorted(crowd, key=lambda it: (draw_of(SEED, it.visitor_id), it.visitor_id))
     await client.zrem(KEYS.prequeue, *(it.visitor_id for it in in_order[25:]))  # as if the worker had died
     await draw_batch(queues.stores, ROOM)
     await wipe(queues)
-    returned = [await back(queues, it) for it in (late, *crowd)]
+    returned = [await come_back(queues, it) for it in (late, *crowd)]
     assert {it.state for it in returned} == {"waiting", "prequeue"}
     while await draw_batch(queues.stores, ROOM):
         pass
@@ -218,24 +218,24 @@ async def test_a_half_drawn_lottery_goes_on_with_everybody_in_their_place(queues
 
 async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(queues: Queues) -> None:
     await an_open_room(queues)
-    crowd = await joined(queues, 5)
+    crowd = await join_visitors(queues, 5)
     client: Client = queues.stores.redis
     await client.hset(KEYS.conf, "run_id", "0" * 40)
     await client.hset(KEYS.meter, "last_number", 3)  # Redis lost its last second
     await client.zrem(KEYS.waiting, crowd[3].visitor_id, crowd[4].visitor_id)
-    (new,) = await joined(queues, 1)
+    (new,) = await join_visitors(queues, 1)
     assert (new.queue_number or 0) > 5
-    found = [await back(queues, it) for it in crowd]
+    found = [await come_back(queues, it) for it in crowd]
     assert [it.queue_number for it in found] == [1, 2, 3, 4, 5]
     assert (await status(queues, ROOM))[1].waiting == 6
 
 
 async def test_many_processes_notice_at_once_and_one_restores(queues: Queues) -> None:
     await an_open_room(queues)
-    crowd = await joined(queues, 20)
+    crowd = await join_visitors(queues, 20)
     others = [open_queues(queues.stores, Settings(rate_limits=False)) for _ in range(4)]
     await wipe(queues)
-    await asyncio.gather(*(back(it, visitor) for it in others for visitor in crowd))
+    await asyncio.gather(*(come_back(it, visitor) for it in others for visitor in crowd))
     await whole(queues.stores)
     now = (await status(queues, ROOM))[1]
     assert (now.epoch, now.waiting) == (2, 20)
@@ -245,7 +245,7 @@ async def test_many_processes_notice_at_once_and_one_restores(queues: Queues) ->
 
 async def test_a_restore_that_died_half_way_is_begun_again(queues: Queues) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     await call_next(queues, 1)
     await claim(queues, ROOM, claims(ann))
     client: Client = queues.stores.redis
@@ -259,7 +259,7 @@ async def test_a_restore_that_died_half_way_is_begun_again(queues: Queues) -> No
 
 async def test_a_wipe_again_and_again(queues: Queues) -> None:
     await an_open_room(queues)
-    crowd = await joined(queues, 6)
+    crowd = await join_visitors(queues, 6)
     tokens = {it.visitor_id: claims(it) for it in crowd}
     for epoch in range(2, 6):
         await wipe(queues)
@@ -284,7 +284,7 @@ async def test_the_stock_comes_back_before_anything_is_claimed(queues: Queues) -
     )
     await control.refresh(queues.stores, ROOM)
     await wipe(queues)
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     await whole(queues.stores)
     now = await admit(queues.stores.redis, KEYS, limit=10)
     assert now.status.available == 10
@@ -297,4 +297,4 @@ async def test_without_postgres_a_wiped_room_says_so(queues: Queues) -> None:
     await wipe(queues)
     queues.stores.postgres.terminate()
     with pytest.raises(errors.StoreUnavailable):
-        await joined(queues, 1)
+        await join_visitors(queues, 1)

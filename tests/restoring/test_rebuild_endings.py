@@ -143,7 +143,7 @@ async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> N
     assert [(it.state, it.queue_number) for it in found] == [("waiting", 5), ("waiting", 4)]
 
 
-async def carried(
+async def carry_place(
     queues: Queues, known: PlaceClaims, to: PlaceClaims, *, replace: bool = False
 ) -> PlaceClaims:
     """A code moves the place (sent twice); returns the new owner's token."""
@@ -174,7 +174,7 @@ async def test_a_place_taken_over_survives_what_became_of_a_later_place_of_ones_
         for sender in senders:
             await place(queues, ROOM, sender)
     taken = [
-        await carried(queues, sender, known, replace=isinstance(own_end, str))
+        await carry_place(queues, sender, known, replace=isinstance(own_end, str))
         for sender, known in zip(senders, own, strict=True)
     ]
     assert [it.queue_number for it in taken] == [it.queue_number for it in senders]
@@ -200,7 +200,7 @@ async def test_a_place_taken_over_ends_for_good(queues: Queues) -> None:
         await leave(queues, ROOM, known)
     await tick_of_worker(queues)
     for end, sender, known in zip(ENDS, senders, own, strict=True):
-        await end(queues, await carried(queues, sender, known))
+        await end(queues, await carry_place(queues, sender, known))
     await tick_of_worker(queues)
     await wipe(queues)
     for sender, known in zip(senders, own, strict=True):
@@ -214,9 +214,9 @@ async def test_a_place_taken_over_ends_for_good(queues: Queues) -> None:
 async def test_a_place_that_came_back_is_there_after_a_wipe(queues: Queues) -> None:
     ann, bob = await crowd(queues, 2)
     await leave(queues, ROOM, bob)
-    away = await carried(queues, ann, bob)
+    away = await carry_place(queues, ann, bob)
     await tick_of_worker(queues)
-    home = await carried(queues, away, ann)
+    home = await carry_place(queues, away, ann)
     await tick_of_worker(queues)
     await wipe(queues)
     assert await answers_of(queues, away) == {"left"}

@@ -10,7 +10,7 @@ from app.store.connections import Stores
 from app.waiting_room import control
 from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, status
-from tests.restoring.test_rebuild import back, call_next, claims, wipe_and_restore
+from tests.restoring.test_rebuild import call_next, claims, come_back, wipe_and_restore
 from tests.support.builders import ROOM, STAFF, a_stored_room, a_visitor
 
 LANES = [Lane(name="Members", share=50)]
@@ -45,7 +45,7 @@ async def test_everybody_is_back_in_their_lane_and_nobody_has_a_second_turn(stor
     assert [it.serving_position for it in now.lanes] == [2, 8]
     # Ordinary visitors with numbers below those of the called members have not had a turn.
     for waited in (*ordinary[2:], *members[2:]):
-        found = await back(queues, waited)
+        found = await come_back(queues, waited)
         assert (found.state, found.queue_number) == ("waiting", waited.queue_number)
     again, _ = await claim(queues, ROOM, claims(members[0]))
     assert (again.new, again.session_expires_at_ms) == (False, inside.session_expires_at_ms)
@@ -64,4 +64,4 @@ async def test_how_far_a_lane_was_is_kept_by_its_claimed_turns_alone_too(stores:
     await wipe_and_restore(queues)
     now = (await status(queues, ROOM))[1]
     assert [it.serving_position for it in now.lanes] == [0, 2]
-    assert (await back(queues, first)).state == "waiting"
+    assert (await come_back(queues, first)).state == "waiting"

@@ -27,7 +27,7 @@ from tests.support.sales import (
 from tests.support.waiting import wait_until
 
 
-async def wiped(stores: Stores, epoch: int = 2) -> None:
+async def empty_redis(stores: Stores, epoch: int = 2) -> None:
     """An empty Redis with the room being restored, as `rebuild_room` begins it."""
     await stores.redis.flushall()
     await stores.postgres.execute("UPDATE rooms SET epoch = $1", epoch)
@@ -51,7 +51,7 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance)
         before = [await stores.redis.hgetall(key) for key in keys]
 
-        await wiped(stores)
+        await empty_redis(stores)
         assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 2
         assert [await stores.redis.hgetall(key) for key in keys] == before
         assert await check(stores, GALA) == []
@@ -73,7 +73,7 @@ async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Store
         ann, _ = await a_session(stores), await a_session(stores)
         await reserve_tickets(engine, ann)
         sessions = await stores.redis.zrange(LIVE.active, 0, -1, withscores=True)
-        await wiped(stores)
+        await empty_redis(stores)
         await stores.redis.zadd(LIVE.active, dict(sessions))
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         assert await stores.redis.smembers(LIVE.buyers) == {ann.visitor_id}
@@ -82,7 +82,7 @@ async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Store
 async def test_restoring_twice_is_restoring_once(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         await reserve_tickets(engine, await a_session(stores))
-        await wiped(stores)
+        await empty_redis(stores)
         for _ in range(2):
             assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 1
             assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
@@ -101,7 +101,7 @@ async def test_a_restart_that_kept_most_of_redis_is_put_right(stores: Stores) ->
 
 async def test_a_restore_that_was_overtaken_leaves_the_room_alone(stores: Stores) -> None:
     async with a_shop(stores):
-        await wiped(stores, epoch=3)
+        await empty_redis(stores, epoch=3)
         with pytest.raises(RoomNotReady):
             await rebuild_stock(stores, HALL, GALA, epoch=2)
         await rebuild_stock(stores, HALL, GALA, epoch=3)
@@ -116,7 +116,7 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
         old = Message("1-1", "r-old", "ann", "print", "", "floor:2")
         await stores.redis.hset(holds.keys_of(HALL).outcomes, "r-old", "print|pending|ann")
         batch = await batches.decide(stores, HALL, [old])
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         reserved = await reserve_tickets(engine, await a_session(stores), "floor:2")
@@ -130,7 +130,7 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
 async def test_a_hold_that_ended_while_it_was_restored_is_given_back_after(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         await reserve_tickets(engine, await a_session(stores))
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         await holds.expire_due(stores)
@@ -150,7 +150,7 @@ async def test_a_large_event_is_restored_in_chunks(stores: Stores) -> None:
             "now() + interval '1 hour' FROM generate_series(1, 2500) n"
         )
         await stores.postgres.execute("UPDATE ticket_types SET held = 2500")
-        await wiped(stores)
+        await empty_redis(stores)
         assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 2500
         assert await stock(stores.redis, "floor", LIVE) == (2500, 2500, 0)
         assert await check(stores, GALA) == []
@@ -160,7 +160,7 @@ async def test_the_worker_goes_on_by_itself(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         ann = await a_session(stores)
         await reserve_tickets(engine, ann)
-        await wiped(stores)
+        await empty_redis(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         bob = await a_session(stores)

@@ -23,7 +23,7 @@ ANN = {"email": "Ann@Example.org", "name": "Ann 🎷", "password": "correct hors
 LOGIN = {"email": "ann@example.org", "password": "correct horse"}
 
 
-async def logged_in(web: Web, **new: str) -> dict[str, str]:
+async def log_in(web: Web, **new: str) -> dict[str, str]:
     """The header of somebody who has registered and logged in."""
     body = ANN | new
     assert (await web.post("/v1/users", body)).status_code == 201
@@ -163,7 +163,7 @@ async def test_the_throttles_can_be_turned_off(web: Web) -> None:
 
 async def test_an_account_joins_claims_reserves_and_pays(web: Web, worker: object) -> None:
     await web.event()
-    ann = await logged_in(web)
+    ann = await log_in(web)
     phone = await web.join("gala", headers=ann)
     desk = await web.post("/v1/rooms/gala/places", headers=ann)
     assert desk.status_code == 200
@@ -207,7 +207,7 @@ async def test_the_list_is_ones_own_over_all_events_and_paged(web: Web, worker: 
 
 
 async def test_a_new_password_ends_all_sign_ins_and_tokens(web: Web) -> None:
-    ann, other = await logged_in(web), bearer((await web.post("/v1/login", LOGIN)).json()["access_token"])
+    ann, other = await log_in(web), bearer((await web.post("/v1/login", LOGIN)).json()["access_token"])
     path, change = "/v1/users/me/password", {"password": LOGIN["password"], "new_password": "battery staple"}
     wrong = await web.post(path, change | {"password": "not this one"}, headers=ann)
     assert code(wrong) == (401, "credential_invalid")
@@ -227,7 +227,7 @@ async def test_a_new_password_ends_all_sign_ins_and_tokens(web: Web) -> None:
 
 
 async def test_who_is_appointed_ends_what_a_squatter_began(web: Web) -> None:
-    squatter = await logged_in(web)
+    squatter = await log_in(web)
     assert (await web.get("/v1/users/me", headers=squatter)).status_code == 200
     new = NewAccount(email=ANN["email"], name="Ann", password="battery staple")
     await accounts.appoint(web.app.stores, web.app.passwords, new, "admin", by=COMMAND_LINE)

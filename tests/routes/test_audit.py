@@ -162,7 +162,7 @@ async def rows(web: Web, query: str = "") -> list[Row]:
     return found
 
 
-async def prepared(web: Web, step: Step, event_id: str) -> int:
+async def prepare(web: Web, step: Step, event_id: str) -> int:
     """Create the event and bring it to where the step makes sense; returns the log's length by then."""
     await web.event(event_id, opened=False)
     for action in step.first:
@@ -188,7 +188,7 @@ def expected(step: Step, event_id: str) -> tuple[tuple[str, str, str], ...]:
 async def test_every_call_of_staff_that_changes_something_is_in_the_log_once(web: Web) -> None:
     for call in CHANGES:
         step, event_id = STEPS[call.name], call.name.replace("_", "-")
-        before = await prepared(web, step, event_id)
+        before = await prepare(web, step, event_id)
         path = step.path.replace("{e}", event_id)
         refused = await web.send(call.method, path, json=step.body, headers=web.as_("user"))
         assert code(refused) == (403, "role_required"), call.name
@@ -215,7 +215,7 @@ async def test_every_call_of_staff_that_changes_something_is_in_the_log_once(web
 async def test_the_forms_of_the_console_are_in_the_log(web: Web) -> None:
     for name in {it.name for it in CONSOLE if it.method == "POST"} - FORMS_ELSEWHERE:
         step, event_id = FORMS[name], name.replace("_", "-")
-        before = await prepared(web, step, event_id)
+        before = await prepare(web, step, event_id)
         path = step.path.replace("{e}", event_id)
         answer = await web.send("POST", path, data=step.body, headers=await web.staff("operator", "ann"))
         assert answer.status_code == 303, answer.text

@@ -29,7 +29,7 @@ async def page(web: Web) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", answer.text)))
 
 
-async def sent(web: Web, path: str, **form: str) -> tuple[int, str]:
+async def submit(web: Web, path: str, **form: str) -> tuple[int, str]:
     """The status and, if the page is shown again, the error on it."""
     answer = await web.send("POST", path, data=form, headers=await web.staff("operator", "ann"))
     wrong = re.search(r'<div class="problem" role="alert">([^<]*)</div>', answer.text)
@@ -47,24 +47,24 @@ async def rate(web: Web) -> int:
 async def test_it_is_switched_on_changed_paused_resumed_and_switched_off(web: Web) -> None:
     await web.room()
     assert "The shop sets the pace" in await page(web)
-    assert await sent(web, FORM, do="save", **FIELDS) == (303, "")
+    assert await submit(web, FORM, do="save", **FIELDS) == (303, "")
     on = await setting(web)
     assert (on["floor"], on["ceiling"], on["p95_ms"], on["error_rate"]) == (60, 6_000, 900, 0.005)
     assert (on["in_flight"], on["settle_s"], on["paused"]) == (None, 10, False)
     text = await page(web)
     assert "p95 900 ms · errors 0.5%; 60 to 6,000 a minute" in text
-    assert await sent(web, FORM, do="pause") == (303, "")
+    assert await submit(web, FORM, do="pause") == (303, "")
     assert (await setting(web))["paused"]
-    assert await sent(web, FORM, do="save", **(FIELDS | {"floor": "70", "in_flight": "200"})) == (303, "")
+    assert await submit(web, FORM, do="save", **(FIELDS | {"floor": "70", "in_flight": "200"})) == (303, "")
     changed = await setting(web)
     assert (changed["floor"], changed["in_flight"], changed["paused"]) == (70, 200, True)
-    assert await sent(web, FORM, do="resume") == (303, "")
+    assert await submit(web, FORM, do="resume") == (303, "")
     assert not (await setting(web))["paused"]
     text = await page(web)
     for words in ("resumed", "changed", "paused", "on"):
         assert f"ann autopilot {words}" in text, words
     assert "Undo: autopilot resumed" in text
-    assert await sent(web, FORM, do="off") == (303, "")
+    assert await submit(web, FORM, do="off") == (303, "")
     assert await setting(web) is None
 
 
@@ -80,7 +80,7 @@ async def test_what_makes_no_sense_is_refused_and_stays_in_the_form(web: Web) ->
         ("error_percent", "200", "Error rate must be at most 1.0"),
         ("in_flight", "x", "In flight must be a whole number"),
     ):
-        assert await sent(web, FORM, do="save", **(FIELDS | {name: text})) == (422, problem), (name, text)
+        assert await submit(web, FORM, do="save", **(FIELDS | {name: text})) == (422, problem), (name, text)
     answer = await web.send(
         "POST",
         FORM,
@@ -90,7 +90,7 @@ async def test_what_makes_no_sense_is_refused_and_stays_in_the_form(web: Web) ->
     assert 'value="59"' in answer.text
     assert "<details open" in answer.text
     for do in ("pause", "fly", ""):
-        assert (await sent(web, FORM, do=do))[0] == 422, do
+        assert (await submit(web, FORM, do=do))[0] == 422, do
     assert await setting(web) is None
 
 
@@ -99,7 +99,7 @@ async def test_what_it_did_is_told_with_its_reason_and_staff_undo_their_own(
 ) -> None:
     monkeypatch.setattr(rule, "STEP_MS", 0)
     await web.room(admission_rate_per_minute=600, autopilot={"floor": 60, "ceiling": 6_000})
-    await sent(web, f"{PAGE}/settings", message="Soon")
+    await submit(web, f"{PAGE}/settings", message="Soon")
     report = {"p95_ms": 2_400, "error_rate": 0.002, "in_flight": 31}
     await web.post(ORIGIN, report, headers=web.as_("operator"))
     await steer_rooms(web.app.queues)
@@ -116,12 +116,12 @@ async def test_a_form_that_still_shows_an_older_rate_does_not_bring_it_back(web:
     await web.room(admission_rate_per_minute=600, autopilot={"floor": 60, "ceiling": 6_000})
     shown = {"admission_rate_per_minute_was": "900", "active_visitors_max_was": "1000"}
     same = shown | {"admission_rate_per_minute": "900", "active_visitors_max": "500"}
-    assert await sent(web, f"{PAGE}/settings", **same) == (303, "")
+    assert await submit(web, f"{PAGE}/settings", **same) == (303, "")
     room = (await web.app.queues.loaded_rooms.read(RoomId("hall"))).settings
     assert (room.admission_rate_per_minute, room.active_visitors_max) == (600, 500)
     assert not (await setting(web))["paused"]
     typed = shown | {"admission_rate_per_minute": "700", "active_visitors_max": "1000"}
-    assert await sent(web, f"{PAGE}/settings", **typed) == (303, "")
+    assert await submit(web, f"{PAGE}/settings", **typed) == (303, "")
     assert await rate(web) == 700
     assert (await setting(web))["paused"]
     text = await page(web)

@@ -9,7 +9,7 @@ from app.store.keys import RoomKeys
 from app.store.sql.jobs import job_lists
 from app.web.http.cookies import BOOKING_COOKIE
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.test_console_pages import actions, nonce, sent, shown
+from tests.routes.test_console_pages import actions, fetch, nonce, submit
 from tests.routes.test_jobs import run_queue
 from tests.routes.test_seats import a_hall
 from worker.context import WorkerContext
@@ -21,9 +21,9 @@ async def fan_club(web: Web, staff: dict[str, str]) -> str:
     """Create a set with one code in the console, valid for one order of the floor."""
     form = {"name": "Fan club", "code": "fans", "uses_max": "1", "off_ticket": "7.50", "off_order": "1"}
     form |= {"type floor": "on", "form": await nonce(web, PAGE, staff)}
-    wrong = await sent(web, f"{PAGE}/create", staff, **form | {"percent": "x"})
+    wrong = await submit(web, f"{PAGE}/create", staff, **form | {"percent": "x"})
     assert (wrong.status_code, "percent" in wrong.text) == (422, True)
-    made = await sent(web, f"{PAGE}/create", staff, **form)
+    made = await submit(web, f"{PAGE}/create", staff, **form)
     assert made.status_code == 303, made.text
     return made.headers["location"].partition("set=")[2]
 
@@ -31,11 +31,11 @@ async def fan_club(web: Web, staff: dict[str, str]) -> str:
 async def test_a_code_opens_a_hidden_type_and_makes_it_cheaper(web: Web, worker: WorkerContext) -> None:
     await a_hall(web)
     staff, operator = await web.staff("admin", "ada"), await web.staff("operator", "ann")
-    assert "No codes yet" in await shown(web, PAGE, operator)
-    assert (await sent(web, f"{PAGE}/hide", operator, type="floor", hidden="on")).status_code == 403
-    assert (await sent(web, f"{PAGE}/hide", staff, type="floor", hidden="on")).status_code == 303
+    assert "No codes yet" in await fetch(web, PAGE, operator)
+    assert (await submit(web, f"{PAGE}/hide", operator, type="floor", hidden="on")).status_code == 403
+    assert (await submit(web, f"{PAGE}/hide", staff, type="floor", hidden="on")).status_code == 303
     of = await fan_club(web, staff)
-    assert "FANS" in await shown(web, f"{PAGE}?set={of}", operator)
+    assert "FANS" in await fetch(web, f"{PAGE}?set={of}", operator)
 
     public = (await web.get("/v1/events/gala")).json()["ticket_types"]
     assert [it["ticket_type_id"] for it in public] == ["stalls"]
@@ -62,21 +62,21 @@ async def test_a_code_opens_a_hidden_type_and_makes_it_cheaper(web: Web, worker:
     assert (again.status_code, again.json()["reason"]) == (409, "used_up")
     answer = await web.get(f"{PAGE}.csv?set={of}", headers=operator)
     assert answer.text.splitlines() == ["code,used,uses,state", "FANS,1,1,on"]
-    assert (await sent(web, f"{PAGE}/switch", staff, set=of, code="FANS")).status_code == 303
-    assert (await sent(web, f"{PAGE}/switch", staff, set=of)).status_code == 303
-    assert "Switch on" in await shown(web, PAGE, staff)
+    assert (await submit(web, f"{PAGE}/switch", staff, set=of, code="FANS")).status_code == 303
+    assert (await submit(web, f"{PAGE}/switch", staff, set=of)).status_code == 303
+    assert "Switch on" in await fetch(web, PAGE, staff)
     assert await actions(web, "codes") == ["change", "change", "create"]
 
 
 async def test_seats_are_read_from_a_file_and_taken_along_as_one(web: Web) -> None:
     await web.event()
     staff, path = await web.staff("admin", "ada"), "/admin/rooms/gala/seats"
-    assert "No seats yet" in await shown(web, path, staff)
-    wrong = await sent(web, f"{path}/read", staff, file="section,row\n", price="")
+    assert "No seats yet" in await fetch(web, path, staff)
+    wrong = await submit(web, f"{path}/read", staff, file="section,row\n", price="")
     assert (wrong.status_code, "no column number" in wrong.text) == (422, True)
     text = "section,row,number\nStalls,a,1\nStalls,a,4\nStalls,b,2\n"
-    assert (await sent(web, f"{path}/read", staff, file=text, price="70")).status_code == 303
-    assert "Stalls" in await shown(web, path, staff)
+    assert (await submit(web, f"{path}/read", staff, file=text, price="70")).status_code == 303
+    assert "Stalls" in await fetch(web, path, staff)
     public = (await web.get("/v1/events/gala/seats")).json()["sections"][0]["rows"]
     rows = [{"row": "a", "first": 1, "states": "f--f"}, {"row": "b", "first": 2, "states": "f"}]
     assert public == rows
@@ -88,14 +88,14 @@ async def test_a_seat_file_keeps_what_is_not_on_sale(web: Web) -> None:
     await web.event()
     staff, path = await web.staff("admin", "ada"), "/admin/rooms/gala/seats"
     text = "section,row,number,kept\nStalls,a,1,house\nStalls,a,2,\nStalls,a,3,blocked\n"
-    assert (await sent(web, f"{path}/read", staff, file=text, price="70")).status_code == 303
+    assert (await submit(web, f"{path}/read", staff, file=text, price="70")).status_code == 303
     public = (await web.get("/v1/events/gala/seats")).json()["sections"][0]
     assert (public["total"], public["rows"][0]["states"].count("f")) == (1, 1)
     file = await web.get(f"{path}.json", headers=staff)
     assert file.json()["sections"][0]["rows"] == [{"row": "a", "first": 1, "states": "fff", "kept": "h-b"}]
     await web.event("ball")
     page = "/admin/rooms/ball/seats"
-    assert (await sent(web, f"{page}/read", staff, file=file.text, price="")).status_code == 303
+    assert (await submit(web, f"{page}/read", staff, file=file.text, price="")).status_code == 303
     assert (await web.get(f"{page}.json", headers=staff)).json() == file.json()
 
 
@@ -153,15 +153,15 @@ async def test_very_many_codes_are_made_by_a_job(
     assert (answer.status_code, answer.json()["made"], answer.json()["wanted"]) == (202, 0, count)
     assert code(await web.post(SETS, body, headers=web.as_("admin"))) == (409, "conflict"), "one at a time"
     staff, page = await web.staff("admin", "ada"), f"{PAGE}?set={answer.json()['set_id']}"
-    assert f"0 of {count:,} codes are made" in await shown(web, page, staff)
+    assert f"0 of {count:,} codes are made" in await fetch(web, page, staff)
     await run_queue(stores, settings)
     found = (await web.get(answer.headers["location"], headers=web.as_("operator"))).json()
     assert (found["made"], found["active"]) == (count, True)
-    assert "codes are made" not in await shown(web, page, staff)
+    assert "codes are made" not in await fetch(web, page, staff)
     fields = await stores.redis.hkeys(RoomKeys(RoomId("gala")).codes)
     assert sum(it.startswith("code:M") for it in fields) == count
-    job = (await shown(web, "/admin/jobs", staff)).partition('href="/admin/jobs/')[2].partition('"')[0]
-    assert f"{count:,} of {count:,}" in await shown(web, f"/admin/jobs/{job}", staff)
+    job = (await fetch(web, "/admin/jobs", staff)).partition('href="/admin/jobs/')[2].partition('"')[0]
+    assert f"{count:,} of {count:,}" in await fetch(web, f"/admin/jobs/{job}", staff)
     leads = await web.get(f"/admin/jobs/{job}/file", headers=staff)
     file = await web.get(leads.headers["location"], headers=staff)
     assert len(set(file.text.splitlines())) == count + 1

@@ -14,7 +14,7 @@ from app.core.account import Account
 from app.core.reservations.check_ins import Scan, code_hash
 from app.store.sql.reservations import check_ins
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.test_console_pages import sent, shown
+from tests.routes.test_console_pages import fetch, submit
 from tests.routes.test_orders import a_purchase
 from tests.routes.test_sale_rights import somebody
 from worker.context import WorkerContext
@@ -181,23 +181,23 @@ async def test_who_may_and_what_may_be_sent(web: Web, codes: list[str]) -> None:
 
 async def test_the_page_works_with_a_form_alone(web: Web, codes: list[str]) -> None:
     ana = await web.staff("operator", "ana")
-    assert re.search(r"<b data-in>0</b> of <b data-tickets>2</b>", await shown(web, DOOR, ana))
+    assert re.search(r"<b data-in>0</b> of <b data-tickets>2</b>", await fetch(web, DOOR, ana))
     page = (await web.get(DOOR, headers=ana)).headers
     assert page["permissions-policy"].startswith("camera=(self)")
     assert (await web.get("/admin", headers=ana)).headers["permissions-policy"].startswith("camera=()")
-    text = (await sent(web, DOOR, ana, code=codes[0])).text
+    text = (await submit(web, DOOR, ana, code=codes[0])).text
     assert "Checked in" in text
     assert "Floor" in text
-    again = (await sent(web, DOOR, ana, code=codes[0])).text
+    again = (await submit(web, DOOR, ana, code=codes[0])).text
     assert re.search(
         r"Already checked in</p>\s*<p>at \d\d:\d\d \(Europe/Berlin\) by ana \(This page\)", again
     )
-    assert (await sent(web, DOOR, ana, code=" ")).status_code == 422
+    assert (await submit(web, DOOR, ana, code=" ")).status_code == 422
     undo = re.search(r'name="undo" value="(\w+)"', text)
     assert undo is not None
-    assert "<b data-in>0</b>" in (await sent(web, DOOR, ana, undo=undo[1])).text
-    assert "did not check anybody in" in (await sent(web, DOOR, ana, undo="s9")).text
-    assert (await sent(web, DOOR, ana, undo="s\0")).status_code == 422, "no text in Postgres contains it"
+    assert "<b data-in>0</b>" in (await submit(web, DOOR, ana, undo=undo[1])).text
+    assert "did not check anybody in" in (await submit(web, DOOR, ana, undo="s9")).text
+    assert (await submit(web, DOOR, ana, undo="s\0")).status_code == 422, "no text in Postgres contains it"
     await web.room("hall")
     assert (await web.get("/admin/rooms/hall/door", headers=ana)).status_code == 404
 
@@ -209,18 +209,18 @@ async def test_what_the_script_asks_for(web: Web, codes: list[str]) -> None:
     assert (found["whole"], found["kinds"], found["seen"]) == (True, "0000", [])
     assert not any(it in str(found) for it in codes)
     scans = {"device": "Gate A", "scans": [{"scan_id": "s1", "code": codes[0], "at": NOON.isoformat()}]}
-    answer = await sent(web, f"{DOOR}/scans", ana, scans=msgspec.json.encode(scans).decode())
+    answer = await submit(web, f"{DOOR}/scans", ana, scans=msgspec.json.encode(scans).decode())
     assert [it["verdict"] for it in answer.json()["results"]] == ["checked_in"]
     assert answer.json()["results"][0]["first"]["at_ms"] == NOON.timestamp() * 1000
     now = (await web.get(f"{DOOR}/now?after={found['now_ms']}", headers=ana)).json()
     at_ms = int(NOON.timestamp() * 1000)
     assert now["seen"] == [[code_hash("gala", codes[0]), at_ms, "ana", "Gate A"]]
     assert now["counts"]["checked_in"] == 1
-    assert (await sent(web, f"{DOOR}/undo", ana, scan_id="s1")).json()["undone"] is True
-    assert (await sent(web, f"{DOOR}/undo", ana, scan_id="s9")).json()["undone"] is False
+    assert (await submit(web, f"{DOOR}/undo", ana, scan_id="s1")).json()["undone"] is True
+    assert (await submit(web, f"{DOOR}/undo", ana, scan_id="s9")).json()["undone"] is False
     now = (await web.get(f"{DOOR}/now?after={found['now_ms']}", headers=ana)).json()
     assert now["seen"] == [[code_hash("gala", codes[0]), 0, "", ""]]
-    assert (await sent(web, f"{DOOR}/scans", ana, scans="[")).status_code == 422
+    assert (await submit(web, f"{DOOR}/scans", ana, scans="[")).status_code == 422
     script = await web.get(f"{DOOR}/worker.js", headers=ana)
     assert script.headers["service-worker-allowed"] == DOOR
     assert script.headers["content-type"].startswith("text/javascript")
@@ -229,11 +229,11 @@ async def test_what_the_script_asks_for(web: Web, codes: list[str]) -> None:
 async def test_who_is_at_the_door_sees_nothing_but_the_door(web: Web, codes: list[str]) -> None:
     await web.event("ball", name="Ball")
     theirs = await somebody(web, "door")
-    assert f'href="{DOOR}"' in await shown(web, "/admin", theirs)
-    page = await shown(web, DOOR, theirs)
+    assert f'href="{DOOR}"' in await fetch(web, "/admin", theirs)
+    page = await fetch(web, DOOR, theirs)
     assert "change nothing" not in page
     assert not re.search(r'href="/admin/(orders|rooms/gala")', page)
-    assert "Checked in" in (await sent(web, DOOR, theirs, code=codes[0])).text
+    assert "Checked in" in (await submit(web, DOOR, theirs, code=codes[0])).text
     for path in (
         "/admin/rooms/gala",
         "/admin/rooms/gala/attendees",
@@ -241,7 +241,7 @@ async def test_who_is_at_the_door_sees_nothing_but_the_door(web: Web, codes: lis
         "/admin/rooms/ball/door",
     ):
         assert (await web.get(path, headers=theirs)).status_code == 403, path
-    assert (await sent(web, "/admin/rooms/ball/door", theirs, code=codes[1])).status_code == 403
+    assert (await submit(web, "/admin/rooms/ball/door", theirs, code=codes[1])).status_code == 403
 
 
 async def sizes_of_pages(web: Web, path: str, who: dict[str, str]) -> list[int]:
@@ -250,7 +250,7 @@ async def sizes_of_pages(web: Web, path: str, who: dict[str, str]) -> list[int]:
     while path:
         assert path not in found
         found.add(path)
-        page = await shown(web, path, who)
+        page = await fetch(web, path, who)
         sizes.append(page.count('data-label="Name"'))
         more = re.search(r'href="([^"]*after=[^"]*)">More', page)
         path = more[1] if more else ""
@@ -272,9 +272,9 @@ async def test_attendees_are_found_by_who_they_are_and_where_they_sit(web: Web, 
     ana, here = await web.staff("operator", "ana"), "/admin/rooms/gala/attendees"
 
     async def found(query: str) -> int:
-        return (await shown(web, f"{here}?{query}", ana)).count('data-label="Name"')
+        return (await fetch(web, f"{here}?{query}", ana)).count('data-label="Name"')
 
-    page = await shown(web, here, ana)
+    page = await fetch(web, here, ana)
     assert "1 of 2 checked in" in page
     assert "row A seat 12" in page
     for query, count in (

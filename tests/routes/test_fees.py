@@ -7,9 +7,9 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web.http.cookies import BOOKING_COOKIE
 from tests.routes.conftest import Web
-from tests.routes.test_console_pages import shown
+from tests.routes.test_console_pages import fetch
 from tests.routes.test_edit_sale import PAGE, fields
-from tests.routes.test_exports import exported, lines
+from tests.routes.test_exports import export, lines
 from tests.routes.test_new_sale import send
 from tests.routes.test_paying import pay
 from tests.support.waiting import wait_until
@@ -24,10 +24,10 @@ async def with_fees(web: Web) -> None:
     await web.event(floor=20)
     changed = await web.send("PATCH", "/v1/events/gala", json=FEE, headers=web.as_("admin"))
     assert changed.json()["fee_rate_bp"] == 200, changed.text
-    await taxed(web, 700)
+    await set_tax(web, 700)
 
 
-async def taxed(web: Web, rate_bp: int) -> None:
+async def set_tax(web: Web, rate_bp: int) -> None:
     path = "/v1/events/gala/ticket-types/floor"
     sent = await web.send("PATCH", path, json={"tax_rate_bp": rate_bp}, headers=web.as_("admin"))
     assert sent.json()["tax_rate_bp"] == rate_bp, sent.text
@@ -40,7 +40,7 @@ async def test_what_the_page_says_is_what_is_paid_and_refunded(
     place, booking = await web.inside("gala", json={"email": "ann@example.org"})
     cookies = f"{BOOKING_COOKIE}gala={booking['Authorization'].split()[1]}"
     mine = {"cookie": f"{cookies}; fairgate_place_gala={place['Authorization'].split()[1]}"}
-    page = await shown(web, "/events/gala", mine)
+    page = await fetch(web, "/events/gala", mine)
     assert "Prices include tax." in page
     assert NOTE in page
     form = {"quantity.floor": "2", "price.floor": "5000"}
@@ -49,31 +49,31 @@ async def test_what_the_page_says_is_what_is_paid_and_refunded(
     held = await web.send("POST", "/events/gala/reserve", data=form | {"fee": "150|200"}, headers=mine)
     assert held.status_code == 303, held.text
     order = held.headers["location"].rpartition("/")[2]
-    page = await shown(web, held.headers["location"], mine)
+    page = await fetch(web, held.headers["location"], mine)
     for part in ("Booking fee</dt><dd>€5.00", "€105.00", "Tax 7%</dt><dd>€6.54", "Tax 19%</dt><dd>€0.80"):
         assert part in page
     found = (await web.get(f"/v1/reservations/{order}", headers=place)).json()
     assert (found["amount"], found["fee"], found["tax"]) == (10_500, 500, 734)
 
-    await taxed(web, 1900)  # existing orders keep their rate
+    await set_tax(web, 1900)  # existing orders keep their rate
     paid = await pay(web, f"/v1/reservations/{order}", place)
     assert (paid.json()["status"], paid.json()["tax"]) == ("confirmed", 734)
 
     async def numbered() -> bool:
         await relay(stores)
-        return "No. 1" in await shown(web, f"/reservations/{order}/receipt", mine)
+        return "No. 1" in await fetch(web, f"/reservations/{order}/receipt", mine)
 
     await wait_until(numbered, "the receipt")
-    receipt = await shown(web, f"/reservations/{order}/receipt", mine)
+    receipt = await fetch(web, f"/reservations/{order}/receipt", mine)
     assert "Before tax</dt><dd>€97.66" in receipt
     assert "Hall Ltd" in receipt
     file = await web.get(f"/reservations/{order}/receipt.pdf", headers=mine)
     assert (file.status_code, file.headers["content-type"]) == (200, "application/pdf")
     assert (await web.get(f"/reservations/{order}/receipt.pdf")).status_code == 404  # somebody else's
-    await refunded(web, stores, settings, order)
+    await refund(web, stores, settings, order)
 
 
-async def refunded(web: Web, stores: Stores, settings: Settings, order: str) -> None:
+async def refund(web: Web, stores: Stores, settings: Settings, order: str) -> None:
     """Refund one ticket with its share of the fee and the tax, and then the rest."""
     (ticket, _) = (await web.get(f"/v1/reservations/{order}", headers=web.as_("admin"))).json()["tickets"]
     headers = {**web.as_("admin"), "Idempotency-Key": "r"}
@@ -81,16 +81,16 @@ async def refunded(web: Web, stores: Stores, settings: Settings, order: str) -> 
     made = await web.post(f"/v1/orders/{order}/refunds", part, headers=headers)
     assert made.json()["amount"] == 5_250, made.text
     assert (await web.post(f"/v1/orders/{order}/cancel", headers=web.as_("admin"))).status_code == 200
-    money = lines(await exported(web, stores, settings, "money.csv"))
+    money = lines(await export(web, stores, settings, "money.csv"))
     assert [[it[name] for name in ("amount", "net", "tax", "fee")] for it in money] == [
         ["105.00", "97.66", "7.34", "5.00"],
         ["-52.50", "-48.83", "-3.67", "-2.50"],
         ["-52.50", "-48.83", "-3.67", "-2.50"],
     ]
-    (sold,) = lines(await exported(web, stores, settings, "orders.csv"))
+    (sold,) = lines(await export(web, stores, settings, "orders.csv"))
     assert [sold[name] for name in ("amount", "net", "tax", "fee")] == ["105.00", "97.66", "7.34", "5.00"]
     staff = await web.staff("admin", "ada")
-    assert "Booking fee" in await shown(web, f"/admin/orders/{order}", staff)
+    assert "Booking fee" in await fetch(web, f"/admin/orders/{order}", staff)
 
 
 async def test_the_api_holds_with_the_fee_and_free_tickets_have_none(web: Web, worker: WorkerContext) -> None:

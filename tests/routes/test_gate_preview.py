@@ -28,7 +28,7 @@ FOREIGN = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 Table = list[tuple[dict[str, Any], str, str]]
 
 
-async def previewed(web: Web, **described: Any) -> dict[str, Any]:
+async def preview_of(web: Web, **described: Any) -> dict[str, Any]:
     answer = await web.post(PREVIEW, {"url": PAGE, **described}, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -51,7 +51,7 @@ async def at_the_gate(web: Web, **described: Any) -> httpx.Response:
 async def held_together(web: Web, table: Table) -> None:
     """Compare both: the preview changes nothing, then the gate does what the preview stated."""
     for described, outcome, rule in table:
-        preview = await previewed(web, **described)
+        preview = await preview_of(web, **described)
         assert (preview["outcome"], preview["decided_by"]) == (outcome, rule), described
         assert preview["steps"][-1]["rule"] == rule
         answer = await at_the_gate(web, **described)
@@ -84,7 +84,7 @@ async def test_the_gate_does_what_its_preview_says(web: Web, stores: Stores) -> 
         {"headers": inside},
         {"url": ticket(web, *mine)},
     ):
-        await previewed(web, **described)
+        await preview_of(web, **described)
     assert await everything(stores) == before
     await held_together(
         web,
@@ -120,13 +120,13 @@ async def test_it_does_so_in_a_crowd_too(web: Web) -> None:
         ({"url": "https://shop.example/healthz"}, "passes", "bypass"),
     ]
     for settings in ({"gate_mode": "queue_all"}, {"gate_mode": "auto", "admission_rate_per_minute": 0}):
-        await changed(web, **settings)
+        await change_room(web, **settings)
         await held_together(web, waiting)
-    await changed(web, gate_mode="off")
+    await change_room(web, gate_mode="off")
     await held_together(web, [({}, "passes", "gate_mode"), ({"headers": forged}, "passes", "gate_mode")])
 
 
-async def changed(web: Web, **settings: Any) -> None:
+async def change_room(web: Web, **settings: Any) -> None:
     """Change the room, for this process, too: the gate's view of it is up to a second old."""
     answer = await web.send("PATCH", "/v1/rooms/hall", json=settings, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
@@ -136,17 +136,17 @@ async def changed(web: Web, **settings: Any) -> None:
 async def test_it_says_why(web: Web) -> None:
     await web.room(**SHOP, bypass=RULES, active_visitors_max=1)
     called = {"url": "https://shop.example/pay", "method": "POST", "client": "198.51.100.9"}
-    paid = await previewed(web, **called)
+    paid = await preview_of(web, **called)
     assert (paid["bypass_number"], paid["bypass_rule"]["cidr"]) == (2, "198.51.100.0/24")
-    odd = await previewed(web, url="https://shop.example/a/../health")
+    odd = await preview_of(web, url="https://shop.example/a/../health")
     assert "servers read this path in different ways" in odd["steps"][1]["says"]
     await at_the_gate(web)
-    full = await previewed(web)
+    full = await preview_of(web)
     assert full["steps"][-1]["says"] == "1 visitor is inside: that is the maximum. Newcomers queue."
     await web.join("hall")
-    assert (await previewed(web))["steps"][-1]["says"] == "1 visitor is waiting. Newcomers queue."
+    assert (await preview_of(web))["steps"][-1]["says"] == "1 visitor is waiting. Newcomers queue."
     await web.post("/v1/rooms/hall/close", headers=web.as_("operator"))
-    assert (await previewed(web))["steps"][-1]["says"] == "The room is closed. Newcomers queue."
+    assert (await preview_of(web))["steps"][-1]["says"] == "The room is closed. Newcomers queue."
 
 
 async def test_what_is_no_request_is_refused(web: Web) -> None:

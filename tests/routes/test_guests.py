@@ -11,9 +11,9 @@ from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, code, field_of
 from tests.routes.mailing import server, settings, text_of, wait_for_mail
-from tests.routes.test_console_pages import actions, nonce, sent, shown
+from tests.routes.test_console_pages import actions, fetch, nonce, submit
 from tests.routes.test_door import codes_of, scan, verdicts
-from tests.routes.test_exports import exported
+from tests.routes.test_exports import export
 from tests.routes.test_seats import a_hall
 from tests.support.mail_server import MailServer
 from tests.support.waiting import wait_until
@@ -42,13 +42,13 @@ async def test_a_guest_gets_tickets_by_e_mail_and_comes_in(
 ) -> None:
     await web.event(floor=5, max_tickets_per_visitor=1, fee_per_ticket=200)
     owner, olga = await web.staff("admin", "ada"), await web.staff("operator", "olga")
-    assert "Nobody is on the list yet" in await shown(web, PAGE, olga)
-    assert (await sent(web, f"{PAGE}/add", olga, **ADA)).status_code == 403
-    wrong = await sent(web, f"{PAGE}/add", owner, **ADA | {"email": "nowhere"})
+    assert "Nobody is on the list yet" in await fetch(web, PAGE, olga)
+    assert (await submit(web, f"{PAGE}/add", olga, **ADA)).status_code == 403
+    wrong = await submit(web, f"{PAGE}/add", owner, **ADA | {"email": "nowhere"})
     assert (wrong.status_code, 'value="Ada"' in wrong.text) == (422, True)
     form = ADA | {"form": await nonce(web, PAGE, owner)}
     for _ in range(2):  # sent again, nobody is added twice
-        added = await sent(web, f"{PAGE}/add", owner, **form)
+        added = await submit(web, f"{PAGE}/add", owner, **form)
         assert (added.status_code, added.headers["location"]) == (303, f"{PAGE}?added=1"), added.text
     assert await free(web) == 3
     (order,) = await orders(web)
@@ -57,16 +57,14 @@ async def test_a_guest_gets_tickets_by_e_mail_and_comes_in(
     assert (mail["To"], len(mine), all(it in text_of(mail) for it in mine)) == ("ada@example.org", 2, True)
     assert any(it.get_content_type() == "application/pdf" for it in mail.walk())
     assert verdicts(await scan(web, ("one", mine[0], None))) == ["checked_in"]
-    page = await shown(web, PAGE, olga)
+    page = await fetch(web, PAGE, olga)
     assert "1 guest, 2 tickets" in page
     assert "1 of 2 in" in page
     assert "Add a guest" not in page
-    attendees = await shown(web, "/admin/rooms/gala/attendees?who=guests", olga)
+    attendees = await fetch(web, "/admin/rooms/gala/attendees?who=guests", olga)
     assert attendees.count('<span class="chip">guest</span>') == 2
-    assert "Nobody found" in await shown(web, "/admin/rooms/gala/attendees?who=buyers", olga)
-    tickets = list(
-        csv.DictReader(io.StringIO((await exported(web, stores, settings, "tickets.csv")).decode()))
-    )
+    assert "Nobody found" in await fetch(web, "/admin/rooms/gala/attendees?who=buyers", olga)
+    tickets = list(csv.DictReader(io.StringIO((await export(web, stores, settings, "tickets.csv")).decode())))
     assert {(it["name"], it["price"], it["guest"]) for it in tickets} == {("Ada", "0.00", "yes")}
     assert (await actions(web, "reservation"))[0] == "add guest"
 
@@ -76,20 +74,20 @@ async def test_a_guest_is_withdrawn_and_the_list_survives_a_lost_redis(
 ) -> None:
     await web.event(floor=5)
     owner, olga = await web.staff("admin", "ada"), await web.staff("operator", "olga")
-    assert (await sent(web, f"{PAGE}/add", owner, **ADA)).status_code == 303
+    assert (await submit(web, f"{PAGE}/add", owner, **ADA)).status_code == 303
     (order,) = await orders(web)
     mine = await codes_of(web, order)
-    assert (await sent(web, f"{PAGE}/withdraw", olga, order=order)).status_code == 403
-    assert (await sent(web, f"{PAGE}/withdraw", owner, order="other")).status_code == 404
+    assert (await submit(web, f"{PAGE}/withdraw", olga, order=order)).status_code == 403
+    assert (await submit(web, f"{PAGE}/withdraw", owner, order="other")).status_code == 404
     for _ in range(2):
-        assert (await sent(web, f"{PAGE}/withdraw", owner, order=order, stock="back")).status_code == 303
+        assert (await submit(web, f"{PAGE}/withdraw", owner, order=order, stock="back")).status_code == 303
     assert await free(web) == 5
     assert verdicts(await scan(web, ("two", mine[1], None))) == ["void"]
-    assert "withdrawn" in await shown(web, PAGE, olga)
+    assert "withdrawn" in await fetch(web, PAGE, olga)
     await stores.redis.flushall()  # Postgres alone is enough to continue
 
     async def added_again() -> bool:
-        again = await sent(web, f"{PAGE}/add", owner, **ADA)
+        again = await submit(web, f"{PAGE}/add", owner, **ADA)
         assert again.status_code == 303 or "nothing is lost" in again.text, again.text
         return again.status_code == 303
 
@@ -108,16 +106,16 @@ async def test_a_list_is_never_oversold_and_who_is_left_stays_in_the_form(
     owner = await web.staff("admin", "ada")
     text = "".join(f"Guest {n},,floor,2\n" for n in range(25)) + "Best,,stalls,3\n"
     form = {"list": text, "usual": "floor", "form": await nonce(web, PAGE, owner)}
-    answer = await sent(web, f"{PAGE}/read", owner, **form)
+    answer = await submit(web, f"{PAGE}/read", owner, **form)
     assert (answer.status_code, "21 added" in answer.text) == (409, True), answer.text
     assert answer.text.split("<textarea")[1].count("Guest ") == 5
     assert (await free(web), await free(web, "stalls")) == (0, 12)
-    names = await shown(web, f"{PAGE}?q=best", owner)
+    names = await fetch(web, f"{PAGE}?q=best", owner)
     assert "3 \u00d7 Stalls" in names
     order = names.split("/admin/orders/")[1][:22]
-    out = await sent(web, f"{PAGE}/withdraw", owner, order=order, stock="out")
+    out = await submit(web, f"{PAGE}/withdraw", owner, order=order, stock="out")
     assert (out.status_code, await free(web, "stalls")) == (303, 12)
-    bad = await sent(web, f"{PAGE}/read", owner, list="Ada,nowhere,floor,1", usual="")
+    bad = await submit(web, f"{PAGE}/read", owner, list="Ada,nowhere,floor,1", usual="")
     assert (bad.status_code, "row 1" in bad.text) == (422, True)
     assert await consistency.check(web.app.stores, EventId("gala")) == []
 

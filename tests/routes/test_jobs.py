@@ -22,7 +22,7 @@ from app.store.redis.job_queue import enqueue_step, open_queue
 from app.store.sql.jobs import jobs as stored
 from app.web.console.orders import orders
 from tests.routes.conftest import Web
-from tests.routes.test_console_pages import actions, sent, shown
+from tests.routes.test_console_pages import actions, fetch, submit
 from tests.routes.test_orders import a_purchase
 from tests.support.waiting import wait_until
 from worker import jobs as worker_jobs
@@ -59,7 +59,7 @@ async def run_queue(stores: Stores, settings: Settings, workers: int = 2) -> Non
 
 async def start_job(web: Web, path: str, staff: dict[str, str], **form: str) -> str:
     """The id of the job created by a form."""
-    answer = await sent(web, path, staff, **form)
+    answer = await submit(web, path, staff, **form)
     assert answer.status_code == 303, answer.text
     return answer.headers["location"].removeprefix("/admin/jobs/")
 
@@ -77,12 +77,12 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     await web.event(floor=20)
     bought = [(await a_purchase(web))[0] for _ in range(3)]
     olga = await web.staff("operator", "olga")
-    page = await shown(web, "/admin/orders?event=gala&status=confirmed", olga)
+    page = await fetch(web, "/admin/orders?event=gala&status=confirmed", olga)
     assert "Make the file" in page
     assert "/admin/orders.csv" not in page
     assert "Write to the buyers" not in page  # this requires an admin
     job_id = await start_job(web, "/admin/orders/file", olga, event="gala", status="confirmed")
-    queued = await shown(web, f"/admin/jobs/{job_id}", olga)
+    queued = await fetch(web, f"/admin/jobs/{job_id}", olga)
     assert "Waiting for a worker" in queued
     assert (await web.get(f"/admin/jobs/{job_id}/file", headers=olga)).status_code == 409
     for made in range(1, 5):  # as if workers had died: several continue it, and one succeeds
@@ -90,7 +90,7 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
     for path in ("/admin/jobs", f"/admin/jobs/{job_id}"):
-        assert f'href="/admin/jobs/{job_id}/file"' in await shown(web, path, olga)
+        assert f'href="/admin/jobs/{job_id}/file"' in await fetch(web, path, olga)
     file = await web.get(f"/admin/jobs/{job_id}/file", headers=olga)
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
     streamed = await web.get("/v1/events/gala/orders.csv?status=confirmed", headers=web.as_("operator"))
@@ -118,15 +118,15 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     stuck, *rest = bought
     await stores.postgres.execute(SET_STATUS, stuck, "paying")
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
-    assert (await sent(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
-    assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # without an event
-    assert "Cancel and refund all" in await shown(web, "/admin/orders?event=gala", boss)
+    assert (await submit(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
+    assert (await submit(web, "/admin/orders/cancel", boss)).status_code == 422  # without an event
+    assert "Cancel and refund all" in await fetch(web, "/admin/orders?event=gala", boss)
     job_id = await start_job(web, "/admin/orders/cancel", boss, event="gala")
-    again = await sent(web, "/admin/orders/cancel", boss, event="gala")
+    again = await submit(web, "/admin/orders/cancel", boss, event="gala")
     assert again.status_code == 409  # pressed twice
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 4, 4, 1)
-    page = await shown(web, f"/admin/jobs/{job_id}", olga)
+    page = await fetch(web, f"/admin/jobs/{job_id}", olga)
     assert re.findall(r'href="/admin/orders/([\w-]{22})"', page) == [stuck]
     assert "A payment is under way" in page
     rows = await stores.postgres.fetch("SELECT reservation_id, status FROM reservations")
@@ -142,7 +142,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
 
     await wait_until(refunded, "the refunds")
     assert await actions(web, "reservation") == ["cancel"] * 3
-    assert "Staff: cancel" in await shown(web, f"/admin/orders/{held}", boss)
+    assert "Staff: cancel" in await fetch(web, f"/admin/orders/{held}", boss)
     await stores.postgres.execute(SET_STATUS, stuck, "confirmed")
     assert await consistency.check(stores, EventId("gala")) == []
 
@@ -155,7 +155,7 @@ async def test_a_message_reaches_each_buyer_once(
         await a_purchase(web, email=f"{name}@example.org")
     await a_purchase(web)  # left no address
     boss = await web.staff("admin", "boss")
-    form = await shown(web, "/admin/orders/message?event=gala", boss)
+    form = await fetch(web, "/admin/orders/message?event=gala", boss)
     assert 'name="event" value="gala"' in form
     for wrong in (
         {"subject": " "},
@@ -164,15 +164,15 @@ async def test_a_message_reaches_each_buyer_once(
         {"text": "a\0b"},
         {"event": "A B"},
     ):
-        assert (await sent(web, "/admin/orders/message", boss, **SAYS | wrong)).status_code == 422, wrong
-    assert (await sent(web, "/admin/orders/message", boss, **SAYS | {"event": "none"})).status_code == 404
+        assert (await submit(web, "/admin/orders/message", boss, **SAYS | wrong)).status_code == 422, wrong
+    assert (await submit(web, "/admin/orders/message", boss, **SAYS | {"event": "none"})).status_code == 404
     job_id = await start_job(web, "/admin/orders/message", boss, **SAYS)
-    twice = await sent(web, "/admin/orders/message", boss, **SAYS)
+    twice = await submit(web, "/admin/orders/message", boss, **SAYS)
     assert twice.status_code == 409
     assert "Doors at seven" in twice.text  # the text is not lost
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
-    assert "Dear guests," in await shown(web, f"/admin/jobs/{job_id}", boss)
+    assert "Dear guests," in await fetch(web, f"/admin/jobs/{job_id}", boss)
 
     async def written() -> list[Any]:
         found = await stores.postgres.fetch(
@@ -240,11 +240,11 @@ async def test_a_job_is_stopped_and_what_is_done_stays_done(
     for _ in range(2):
         await steps.step(stores, job_id)
     path = f"/admin/jobs/{job_id}"
-    assert f'action="{path}/stop"' in await shown(web, path, boss)
-    assert f'action="{path}/stop"' not in await shown(web, path, olga)
-    assert (await sent(web, f"{path}/stop", olga)).status_code == 403
-    assert (await sent(web, f"{path}/stop", boss)).status_code == 303
-    assert (await sent(web, f"{path}/stop", boss)).status_code == 409
+    assert f'action="{path}/stop"' in await fetch(web, path, boss)
+    assert f'action="{path}/stop"' not in await fetch(web, path, olga)
+    assert (await submit(web, f"{path}/stop", olga)).status_code == 403
+    assert (await submit(web, f"{path}/stop", boss)).status_code == 303
+    assert (await submit(web, f"{path}/stop", boss)).status_code == 409
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("stopped", 1, 2, 0)
     rows = await stores.postgres.fetch("SELECT reservation_id, status FROM reservations ORDER BY created_at")
@@ -253,7 +253,7 @@ async def test_a_job_is_stopped_and_what_is_done_stays_done(
     missing = f"/admin/jobs/{'0' * 36}"
     assert (await web.get(missing, headers=boss)).status_code == 404
     assert (await web.get(f"{path}/file", headers=boss)).status_code == 404
-    assert (await sent(web, f"{missing}/stop", boss)).status_code == 404
+    assert (await submit(web, f"{missing}/stop", boss)).status_code == 404
 
 
 async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_given_up(
@@ -263,7 +263,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
     olga = await web.staff("operator", "olga")
     for _ in range(UNFINISHED_MAX):
         broken = await start_job(web, "/admin/orders/file", olga)
-    refused = await sent(web, "/admin/orders/file", olga)
+    refused = await submit(web, "/admin/orders/file", olga)
     assert refused.status_code == 409
     assert f"{UNFINISHED_MAX} jobs are" in refused.text
     await stores.postgres.execute("ALTER TABLE job_items RENAME TO elsewhere")
@@ -274,7 +274,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
     finally:
         await stores.postgres.execute("ALTER TABLE elsewhere RENAME TO job_items")
     assert await state(stores, broken) == ("failed", 0, None, 0)
-    assert "UndefinedTableError" in await shown(web, f"/admin/jobs/{broken}", olga)
+    assert "UndefinedTableError" in await fetch(web, f"/admin/jobs/{broken}", olga)
     much = await start_job(web, "/admin/orders/file", olga)  # there is room for one more
     await stores.postgres.execute(
         "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
@@ -283,9 +283,9 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
     monkeypatch.setattr(steps, "ITEMS_MAX", 0)
     assert await steps.step(stores, much) == "over"
     assert await state(stores, much) == ("failed", 0, None, 0)
-    assert "Choose fewer" in await shown(web, f"/admin/jobs/{much}", olga)
+    assert "Choose fewer" in await fetch(web, f"/admin/jobs/{much}", olga)
     monkeypatch.undo()
-    listed = await shown(web, "/admin/jobs", olga)
+    listed = await fetch(web, "/admin/jobs", olga)
     assert f"{UNFINISHED_MAX + 1} in total" in listed
     await run_queue(stores, settings)
 

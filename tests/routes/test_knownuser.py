@@ -19,14 +19,14 @@ OURS = {"customer_id": "ticketania"}
 LINE = "/?c=ticketania&e=hall"
 
 
-async def speaking(web: Web, **settings: Any) -> None:
+async def configure_knownuser(web: Web, **settings: Any) -> None:
     await web.room(**{**SHOP, **settings})
     answer = await web.send("PUT", FACE, json=OURS, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
 
 
 async def test_nobody_is_sent_to_a_strangers_site(web: Web) -> None:
-    await speaking(web)
+    await configure_knownuser(web)
     evil = quote("https://evil.example/", safe="")
     guid = queue_id(new_visitor_id())
     for address, goal in (
@@ -48,7 +48,7 @@ async def test_nobody_is_sent_to_a_strangers_site(web: Web) -> None:
 
 
 async def test_who_is_no_customer_of_the_room_finds_nothing(web: Web) -> None:
-    await speaking(web)
+    await configure_knownuser(web)
     for address in (
         "/?c=other&e=hall",
         "/?c=ticketania&e=nowhere",
@@ -66,7 +66,7 @@ async def test_who_is_no_customer_of_the_room_finds_nothing(web: Web) -> None:
 
 
 async def test_a_foreign_page_that_loads_the_address_starts_nothing(web: Web) -> None:
-    await speaking(web, admission_rate_per_minute=6000)
+    await configure_knownuser(web, admission_rate_per_minute=6000)
     headers = {**HTML, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
     loaded = await web.get(LINE, headers=headers)
     assert loaded.headers["location"] == "/rooms/hall"
@@ -76,7 +76,7 @@ async def test_a_foreign_page_that_loads_the_address_starts_nothing(web: Web) ->
 
 
 async def test_a_line_for_everybody_and_a_bound_token(web: Web) -> None:
-    await speaking(web, admission_rate_per_minute=6000, gate_mode="queue_all", pass_ip_bound=True)
+    await configure_knownuser(web, admission_rate_per_minute=6000, gate_mode="queue_all", pass_ip_bound=True)
     assert (await web.get(LINE, headers=HTML)).headers["location"] == "/rooms/hall"
     place, _ = await web.inside("hall")
     cookie = {"Cookie": f"fairgate_place_hall={place['Authorization'].removeprefix('Bearer ')}"}
@@ -86,7 +86,7 @@ async def test_a_line_for_everybody_and_a_bound_token(web: Web) -> None:
 
 
 async def test_whoever_has_a_network_in_their_id_comes_back_and_is_cancelled(web: Web) -> None:
-    await speaking(web, admission_rate_per_minute=6000)
+    await configure_knownuser(web, admission_rate_per_minute=6000)
     visitor_id = new_visitor_id(web.app.places.network(RoomId("hall"), "192.0.2.1"))
     room = await web.app.queues.loaded_rooms.get(RoomId("hall"))
     claims = PlaceClaims(

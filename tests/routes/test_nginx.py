@@ -100,7 +100,7 @@ def every_path() -> set[str]:
     return paths - apart - {"/v1/gate"}
 
 
-async def same(front: Front, path: str, headers: dict[str, str], cached: set[str]) -> str:
+async def compare(front: Front, path: str, headers: dict[str, str], cached: set[str]) -> str:
     """nginx's cache status, once both ways gave the same response; empty if it did not use its cache."""
     through = await ask(front.nginx, path, headers)
     direct = await ask(front.direct, path, headers)
@@ -111,12 +111,12 @@ async def same(front: Front, path: str, headers: dict[str, str], cached: set[str
     return str(through.headers.get(MARK, ""))
 
 
-async def compared(front: Front, path: str, askers: list[dict[str, str]], cached: set[str]) -> None:
+async def compare_all(front: Front, path: str, askers: list[dict[str, str]], cached: set[str]) -> None:
     """Send all requests; if nginx caches the path, send them again in reverse, to read what was cached."""
-    results = [await same(front, path, headers, cached) for headers in askers]
+    results = [await compare(front, path, headers, cached) for headers in askers]
     if any(results):
         for headers in askers[-2::-1]:
-            await same(front, path, headers, cached)
+            await compare(front, path, headers, cached)
 
 
 async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
@@ -140,7 +140,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
     paths = every_path() | {f"/static/{sheet}"}
     cached: set[str] = set()
     for some in (list(paths)[i::8] for i in range(8)):
-        await asyncio.gather(*(compared(front, path, askers, cached) for path in some))
+        await asyncio.gather(*(compare_all(front, path, askers, cached) for path in some))
     for path in ("/v1/rooms/gala", "/v1/events/gala/availability", f"/static/{sheet}"):
 
         async def is_kept(path: str = path) -> bool:  # for a second: a late request asks once more

@@ -38,7 +38,7 @@ async def appoint(web: Web, email: str, role: Role = "operator") -> dict[str, st
     return cookie_of(await sign_in(web, email))
 
 
-async def invited(
+async def invite(
     web: Web, boss: dict[str, str], email: str = "new@example.org", role: str = "operator"
 ) -> str:
     """The link shown on the page when no mail is sent."""
@@ -50,7 +50,7 @@ async def invited(
     return found[1]
 
 
-async def accepted(web: Web, link: str, **form: str) -> httpx.Response:
+async def accept_invitation(web: Web, link: str, **form: str) -> httpx.Response:
     """Send the form of an invitation."""
     fields = {"token": link.partition("token=")[2], "name": "Nora", **form}
     return await web.post("/admin/invitation", data=fields, headers=OURS)
@@ -58,16 +58,16 @@ async def accepted(web: Web, link: str, **form: str) -> httpx.Response:
 
 async def test_who_is_invited_chooses_a_password_once_and_is_signed_in(web: Web) -> None:
     boss = await appoint(web, "boss@example.org", "admin")
-    link = await invited(web, boss)
+    link = await invite(web, boss)
     row = await web.app.stores.postgres.fetchrow("SELECT * FROM invitations")
     assert link.partition("token=")[2] not in str(row)
     assert "new@example.org" in (await web.get(link)).text
-    assert (await accepted(web, link, new_password="short")).status_code == 422
-    done = await accepted(web, link, new_password=WORD)
+    assert (await accept_invitation(web, link, new_password="short")).status_code == 422
+    done = await accept_invitation(web, link, new_password=WORD)
     assert (done.status_code, done.headers["location"]) == (303, "/admin")
     assert "Nora · operator" in (await web.get("/admin", headers=cookie_of(done))).text
     assert (await sign_in(web, "new@example.org")).status_code == 303
-    for again in (await web.get(link), await accepted(web, link, new_password=WORD)):
+    for again in (await web.get(link), await accept_invitation(web, link, new_password=WORD)):
         assert again.status_code == 401
     rows = (await web.get("/v1/audit?kind=account", headers=web.as_("admin"))).json()["items"]
     assert [it["action"] for it in rows][:2] == ["accept invitation", "invite"]
@@ -76,25 +76,25 @@ async def test_who_is_invited_chooses_a_password_once_and_is_signed_in(web: Web)
 async def test_nobody_has_the_role_before_the_link_is_used_and_an_old_password_ends(web: Web) -> None:
     """Anybody may have registered the address of an invited person."""
     await web.post("/v1/users", {"email": "new@example.org", "name": "Squatter", "password": WORD})
-    link = await invited(web, await appoint(web, "boss@example.org", "admin"), role="admin")
+    link = await invite(web, await appoint(web, "boss@example.org", "admin"), role="admin")
     assert (await sign_in(web, "new@example.org")).status_code == 403
-    assert (await accepted(web, link, new_password="another long one")).status_code == 303
+    assert (await accept_invitation(web, link, new_password="another long one")).status_code == 303
     assert (await sign_in(web, "new@example.org")).status_code == 401
     assert (await sign_in(web, "new@example.org", "another long one")).status_code == 303
 
 
 async def test_an_invitation_is_withdrawn_replaced_and_runs_out(web: Web) -> None:
     boss = await appoint(web, "boss@example.org", "admin")
-    first, second = await invited(web, boss), await invited(web, boss)
+    first, second = await invite(web, boss), await invite(web, boss)
     assert (await web.get(first)).status_code == 401
     await web.app.stores.postgres.execute("UPDATE invitations SET expires_at = now() - interval '1 second'")
-    assert (await accepted(web, second, new_password=WORD)).status_code == 401
-    third = await invited(web, boss)
+    assert (await accept_invitation(web, second, new_password=WORD)).status_code == 401
+    third = await invite(web, boss)
     page = (await web.get("/admin/users", headers=boss)).text
     (action,) = re.findall(r'"(/admin/users/invitations/[\w-]+/withdraw)"', page)
     assert (await web.post(action, data={}, headers=boss)).status_code == 303
     assert (await web.post(action, data={}, headers=boss)).status_code == 404
-    assert (await accepted(web, third, new_password=WORD)).status_code == 401
+    assert (await accept_invitation(web, third, new_password=WORD)).status_code == 401
     for email, name in (("no", "N"), ("a@b.org", "")):
         form = {"email": email, "name": name, "role": "operator"}
         assert (await web.post("/admin/users/invite", data=form, headers=boss)).status_code == 422

@@ -6,7 +6,7 @@ from app.core.accounts.password_resets import digest
 from app.store.sql import retention
 from tests.routes.conftest import Web
 from tests.routes.mailing import wait_for_mail
-from tests.routes.test_ticket_links import ANN, link_in, server, settings, sold
+from tests.routes.test_ticket_links import ANN, link_in, sell_three, server, settings
 from tests.support.mail_server import MailServer
 from worker.context import WorkerContext
 
@@ -16,7 +16,7 @@ TOKEN = "of-the-link"
 EVERY_TABLE = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
-async def linked(web: Web) -> None:
+async def link_account(web: Web) -> None:
     """The link in a mail to Ann."""
     await web.app.stores.postgres.execute(
         "INSERT INTO ticket_links (token_hash, email, expires_at) VALUES ($1, $2, now() + interval "
@@ -42,7 +42,7 @@ async def where_named(web: Web, word: str) -> set[str]:
 async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
     web: Web, server: MailServer, worker: WorkerContext
 ) -> None:
-    held, place = await sold(web)
+    held, place = await sell_three(web)
     await wait_for_mail(server, "Your tickets: Gala")
     buyer = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
     answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=buyer, headers=place)
@@ -50,7 +50,7 @@ async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
     await web.post(
         "/v1/users", {"email": ANN["email"], "name": "Ann Unmistakable", "password": "correct horse"}
     )
-    await linked(web)
+    await link_account(web)
     postgres = web.app.stores.postgres
     books = "SELECT reservation_id, status, amount, currency FROM reservations ORDER BY 1"
     counts = "SELECT count(*) FROM tickets"
@@ -74,7 +74,7 @@ async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
 async def test_buyers_of_long_ago_are_forgotten_if_a_setting_says_so(
     web: Web, server: MailServer, worker: WorkerContext
 ) -> None:
-    await sold(web)
+    await sell_three(web)
     await wait_for_mail(server, "Your tickets: Gala")
     postgres = web.app.stores.postgres
     await postgres.execute("UPDATE tickets SET holder_email = $1", ANN["email"])

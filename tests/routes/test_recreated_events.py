@@ -21,7 +21,7 @@ async def ask(web: Web, method: str, path: str, headers: dict[str, str]) -> http
     )
 
 
-async def made_again(web: Web) -> None:
+async def recreate_event(web: Web) -> None:
     assert (await web.send("DELETE", "/v1/events/gala", headers=web.as_("admin"))).status_code == 204
     await web.event()
 
@@ -35,7 +35,7 @@ async def test_tokens_of_a_deleted_room_are_refused_in_the_one_made_anew(
         account = other.as_("user")
         old = (await other.join("gala"))["place_token"]
         of_account = (await other.join("gala", headers=account))["place_token"]
-        await made_again(web)
+        await recreate_event(web)
         assert OF_A_PLACE
         first_look = await ask(other, "GET", "/v1/rooms/gala/places/me", bearer(old))
         assert code(first_look) == (404, "place_not_found")
@@ -68,10 +68,10 @@ async def test_a_process_that_knew_the_old_room_takes_and_gives_tokens_of_the_ne
     await web.event()
     async with served(settings) as other:
         await other.join("gala")
-        await made_again(web)
+        await recreate_event(web)
         new = (await web.join("gala"))["place_token"]
         assert (await ask(other, "GET", "/v1/rooms/gala/places/me", bearer(new))).status_code == 200
-        await made_again(web)
+        await recreate_event(web)
         given = (await other.join("gala"))["place_token"]
         assert (await ask(web, "GET", "/v1/rooms/gala/places/me", bearer(given))).status_code == 200
 
@@ -90,7 +90,7 @@ async def test_a_booking_token_of_the_deleted_room_reserves_nothing(web: Web) ->
     """Its session belonged to the old room, and ended with it."""
     await web.event()
     _, booking = await web.inside("gala")
-    await made_again(web)
+    await recreate_event(web)
     assert code(await web.reserve("gala", booking)) == (403, "session_ended")
 
 
@@ -105,7 +105,7 @@ async def test_the_gate_lets_nobody_in_who_was_let_into_the_deleted_room(
         old = pass_cookie(await web.get(gate, headers=gate_headers("https://shop.example/")))
         for process in (web, other):
             assert [(await process.get(gate, headers=it)).status_code for it in (old, booking)] == [204, 204]
-        await made_again(web)
+        await recreate_event(web)
         closed = {"gate_mode": "queue_all"}
         await web.send("PATCH", "/v1/rooms/gala", json=closed, headers=web.as_("operator"))
         _, new = await web.inside("gala")

@@ -7,7 +7,7 @@ from tests.routes.test_orders import a_purchase
 from worker.context import WorkerContext
 
 
-async def limited(web: Web, above: str) -> dict[str, str]:
+async def limit_refunds(web: Web, above: str) -> dict[str, str]:
     """The sale `gala`, in which refunds above a limit need two people, and a signed-in admin."""
     await web.event(floor=9)
     boss = await web.staff("admin", "boss")
@@ -17,7 +17,7 @@ async def limited(web: Web, above: str) -> dict[str, str]:
 
 
 async def test_the_second_person_makes_it_and_the_first_cannot(web: Web, worker: WorkerContext) -> None:
-    boss = await limited(web, "99.99")
+    boss = await limit_refunds(web, "99.99")
     order, _ = await a_purchase(web)  # for 100.00
     path = f"/admin/orders/{order}"
     for _ in range(2):
@@ -40,7 +40,7 @@ async def test_the_second_person_makes_it_and_the_first_cannot(web: Web, worker:
 
 
 async def test_small_refunds_add_up_and_what_is_below_goes_at_once(web: Web, worker: WorkerContext) -> None:
-    boss = await limited(web, "30")
+    boss = await limit_refunds(web, "30")
     order, _ = await a_purchase(web)
 
     async def refund(amount: int, key: str, who: str) -> tuple[int, str]:

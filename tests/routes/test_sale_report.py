@@ -31,7 +31,7 @@ async def figures(web: Web, staff: dict[str, str], here: str = HERE) -> Figures:
     return {(it["section"], it["about"], it["figure"]): it["value"] for it in found}
 
 
-async def played(web: Web) -> None:
+async def play_sale(web: Web) -> None:
     """Four visitors: one buys, one cancels a hold, one leaves from inside, one leaves the queue."""
     await web.event(floor=5, name=NAME, timezone="Asia/Tokyo", room={"admission_rate_per_minute": 6000})
     buyer, booking = await web.inside("gala")
@@ -69,7 +69,7 @@ def assert_as_played(found: Figures) -> None:
 async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_the_file(
     web: Web, worker: WorkerContext
 ) -> None:
-    await played(web)
+    await play_sale(web)
     staff = await web.staff("operator")
 
     async def sampled() -> Figures | None:

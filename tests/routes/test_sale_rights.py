@@ -17,7 +17,7 @@ from app.web.console.registry import MODULES
 from app.web.console.room import cockpit
 from app.web.http.routes import Endpoint
 from tests.routes.conftest import Web, code
-from tests.routes.test_people import OURS, WORD, accepted, appoint, cookie_of, sign_in
+from tests.routes.test_people import OURS, WORD, accept_invitation, appoint, cookie_of, sign_in
 from tests.support.waiting import PATIENCE_S, wait_until
 
 assert MODULES  # importing them has declared the pages
@@ -197,7 +197,7 @@ async def test_an_owner_gives_changes_and_takes_away(web: Web, how: str) -> None
     else:
         link = re.search(r'value="http://fairgate.test(/admin/invitation\?token=[\w-]+)"', given.text)
         assert link is not None
-        fay = cookie_of(await accepted(web, link[1], new_password=WORD))
+        fay = cookie_of(await accept_invitation(web, link[1], new_password=WORD))
         assert (await web.get("/admin/orders", headers=fay)).status_code == 200
         assert (await web.get(people, headers=fay)).status_code == 403
     page = (await web.get(people, headers=boss)).text

@@ -10,7 +10,7 @@ from app.store.connections import Stores
 from app.web.http.cookies import BOOKING_COOKIE
 from tests.contract.world import PAYMENT
 from tests.routes.conftest import Web, field_of
-from tests.routes.test_console_pages import actions, sent, shown
+from tests.routes.test_console_pages import actions, fetch, submit
 from tests.routes.test_seats import a_hall
 from worker.context import WorkerContext
 
@@ -54,29 +54,29 @@ async def test_seats_are_blocked_and_released_and_held_ones_are_left(web: Web, w
     await a_hall(web)
     staff, operator = await web.staff("admin", "ada"), await web.staff("operator", "ann")
     at = {"section": "stalls", "rows": "A", "seats": "1-2, 5"}
-    assert (await sent(web, f"{PAGE}/block", operator, **at)).status_code == 403
-    assert (await sent(web, f"{PAGE}/block", staff, how="house", **at)).status_code == 303
-    page = await shown(web, PAGE, staff)
+    assert (await submit(web, f"{PAGE}/block", operator, **at)).status_code == 403
+    assert (await submit(web, f"{PAGE}/block", staff, how="house", **at)).status_code == 303
+    page = await fetch(web, PAGE, staff)
     assert "Kept for the house" in page
     assert "1-2, 5" in page
-    wrong = await sent(web, f"{PAGE}/block", staff, section="stalls", rows="Q", seats="")
+    wrong = await submit(web, f"{PAGE}/block", staff, section="stalls", rows="Q", seats="")
     assert (wrong.status_code, "there is no row Q" in wrong.text) == (422, True)
     await held(web, "stalls-a-3")
-    answer = await sent(web, f"{PAGE}/block", staff, section="stalls", rows="a", seats="3-4")
+    answer = await submit(web, f"{PAGE}/block", staff, section="stalls", rows="a", seats="3-4")
     assert (answer.status_code, "row A seat 3" in answer.text) == (409, True)
-    assert (await sent(web, f"{PAGE}/block", staff, how="on_sale", **at)).status_code == 303
+    assert (await submit(web, f"{PAGE}/block", staff, how="on_sale", **at)).status_code == 303
     assert [it["states"] for it in await seat_rows(web)] == ["ffhbf", "fffff", "fffff"]
     on_map = (await web.get(f"{PAGE}/map.json", headers=staff)).json()["sections"][0]["rows"]
     assert [it["states"] for it in on_map] == ["ffhbf", "fffff", "fffff"]
-    chosen = await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-b-1 stalls-c-2", how="house")
+    chosen = await submit(web, f"{PAGE}/map", staff, seat_ids="stalls-b-1 stalls-c-2", how="house")
     assert chosen.headers["location"] == f"{PAGE}/map?changed=2"
-    answer = await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-a-3 stalls-b-1", how="blocked")
+    answer = await submit(web, f"{PAGE}/map", staff, seat_ids="stalls-a-3 stalls-b-1", how="blocked")
     assert (answer.status_code, "row A seat 3. Changed: 1" in answer.text) == (409, True)
     for wrong_ids in ("", "stalls-q-1", "no seat"):
-        assert (await sent(web, f"{PAGE}/map", staff, seat_ids=wrong_ids)).status_code == 422
-    assert (await sent(web, f"{PAGE}/map", operator, seat_ids="stalls-b-1")).status_code == 403
+        assert (await submit(web, f"{PAGE}/map", staff, seat_ids=wrong_ids)).status_code == 422
+    assert (await submit(web, f"{PAGE}/map", operator, seat_ids="stalls-b-1")).status_code == 403
     back_again = {"seat_ids": "stalls-b-1 stalls-c-2", "how": "on_sale"}
-    assert (await sent(web, f"{PAGE}/map", staff, **back_again)).status_code == 303
+    assert (await submit(web, f"{PAGE}/map", staff, **back_again)).status_code == 303
     body = {"seat_ids": ["stalls-a-4", "stalls-a-3"]}
     back = await web.post("/v1/events/gala/seats/release", body, headers=web.as_("admin"))
     assert back.json() == {"done": ["stalls-a-4"], "taken": ["stalls-a-3"]}
@@ -86,11 +86,11 @@ async def test_seats_are_blocked_and_released_and_held_ones_are_left(web: Web, w
 async def test_a_section_grows_in_the_console(web: Web) -> None:
     await a_hall(web)
     staff = await web.staff("admin", "ada")
-    grown = await sent(web, f"{PAGE}/grow", staff, section="stalls", rows="D-E", seats="1-3, 5")
+    grown = await submit(web, f"{PAGE}/grow", staff, section="stalls", rows="D-E", seats="1-3, 5")
     assert grown.status_code == 303, grown.text
     assert [it["states"] for it in await seat_rows(web)] == ["fffff", "fffff", "fffff", "fff-f", "fff-f"]
     assert (await web.get("/v1/events/gala/availability")).json()["ticket_types"][1]["free"] == 23
-    wrong = await sent(web, f"{PAGE}/grow", staff, section="stalls", rows="F", seats="")
+    wrong = await submit(web, f"{PAGE}/grow", staff, section="stalls", rows="F", seats="")
     assert (wrong.status_code, "such as 1-20" in wrong.text) == (422, True)
 
 
@@ -100,7 +100,7 @@ async def test_a_companion_seat_is_shown_and_sold_with_the_accessible_one(
     await a_hall(web)
     staff = await web.staff("admin", "ada")
     at = {"section": "stalls", "rows": "b", "seats": "2"}
-    assert (await sent(web, f"{PAGE}/block", staff, how="companion", **at)).status_code == 303
+    assert (await submit(web, f"{PAGE}/block", staff, how="companion", **at)).status_code == 303
     body = {"seat_ids": ["stalls-b-1"], "kind": "accessible"}
     made = await web.post("/v1/events/gala/seats/kind", body, headers=web.as_("admin"))
     assert made.status_code == 204
@@ -127,13 +127,13 @@ async def test_sections_are_placed_and_stand_there_for_fans_and_in_the_file(web:
     await a_hall(web)
     staff, operator = await web.staff("admin", "ada"), await web.staff("operator", "ann")
     plan = f"{PAGE}/plan"
-    assert "where it fits" in await shown(web, plan, operator)
+    assert "where it fits" in await fetch(web, plan, operator)
     at = {"x-stalls": "12,5", "y-stalls": "-3", "turn-stalls": ""}
-    assert (await sent(web, f"{plan}/save", operator, **at)).status_code == 403
-    wrong = await sent(web, f"{plan}/save", staff, **at | {"y-stalls": "far"})
+    assert (await submit(web, f"{plan}/save", operator, **at)).status_code == 403
+    wrong = await submit(web, f"{plan}/save", staff, **at | {"y-stalls": "far"})
     assert (wrong.status_code, "must be a number" in wrong.text) == (422, True)
-    assert (await sent(web, f"{plan}/save", staff, **at)).status_code == 303
-    assert 'value="12.5"' in await shown(web, plan, staff)
+    assert (await submit(web, f"{plan}/save", staff, **at)).status_code == 303
+    assert 'value="12.5"' in await fetch(web, plan, staff)
     await seat_rows(web)
     [section] = (await web.get("/v1/events/gala/seats")).json()["sections"]
     assert section["plan"] == {"x": 12.5, "y": -3.0, "turn": 0}
@@ -141,10 +141,10 @@ async def test_sections_are_placed_and_stand_there_for_fans_and_in_the_file(web:
     assert file.json()["sections"][0]["plan"] == section["plan"]
     drawn = (await web.get(f"{plan}.json", headers=operator)).json()["sections"][0]
     assert (drawn["plan"], drawn["rows"]) == (section["plan"], section["rows"])
-    assert (await sent(web, f"{plan}/save", staff, do="automatic", **at)).status_code == 303
-    read = await sent(web, f"{PAGE}/read", staff, file=file.text, price="", grow="on")
+    assert (await submit(web, f"{plan}/save", staff, do="automatic", **at)).status_code == 303
+    read = await submit(web, f"{PAGE}/read", staff, file=file.text, price="", grow="on")
     assert read.status_code == 303, read.text
-    assert 'value="12.5"' in await shown(web, plan, staff)
+    assert 'value="12.5"' in await fetch(web, plan, staff)
     body = {"sections": [{"ticket_type_id": "circle", "x": 1, "y": 1}]}
     unknown = await web.send("PUT", "/v1/events/gala/seats/plan", json=body, headers=web.as_("admin"))
     assert field_of(unknown) == "sections[0].ticket_type_id"
@@ -160,18 +160,18 @@ async def test_rows_and_seats_get_other_names_also_on_sold_tickets(
     await a_hall(web)  # three rows of five
     staff, page = await web.staff("admin", "ada"), f"{PAGE}/names"
     place, order = await held_by_somebody(web, "stalls-a-1", "stalls-b-2")
-    assert (await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-c-5")).status_code == 303
+    assert (await submit(web, f"{PAGE}/map", staff, seat_ids="stalls-c-5")).status_code == 303
     names = {"section": "stalls", "row-0": "B", "row-1": "A", "row-2": "K"}
     names |= {"seats-0": "5-1", "seats-1": "1-5", "seats-2": "11-14, 15x"}
-    running = await sent(web, page, staff, **names)
+    running = await submit(web, page, staff, **names)
     assert (running.status_code, "Pause the sale first" in running.text) == (409, True)
     assert (await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))).status_code == 200
-    refused = await sent(web, page, staff, **names)
+    refused = await submit(web, page, staff, **names)
     assert (refused.status_code, "Seats of this section are held" in refused.text) == (409, True)
     codes = {it["seat_id"]: it["code"] for it in await bought(web, order, place)}
     for wrong in ({"row-1": "B"}, {"seats-0": "1-4"}, {"seats-2": "1, 1, 2, 3, 4"}, {"row-2": "a-b"}):
-        assert (await sent(web, page, staff, **names | wrong)).status_code == 422, wrong
-    done = await sent(web, page, staff, **names)
+        assert (await submit(web, page, staff, **names | wrong)).status_code == 422, wrong
+    done = await submit(web, page, staff, **names)
     assert done.headers.get("location") == f"{page}?section=stalls&seats=15&sold=2", done.text
 
     now = (await web.get(order, headers=place)).json()

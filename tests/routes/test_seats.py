@@ -21,14 +21,14 @@ STALLS = {"name": "Stalls", "price": 7000, "rows": 3, "seats_per_row": 5}
 PAY = {"payment": {"method": "card", "token": "tok_ok"}}
 
 
-async def made(web: Web, body: Any, **headers: str) -> httpx.Response:
+async def create(web: Web, body: Any, **headers: str) -> httpx.Response:
     return await web.post(PATH, body, headers={**web.as_("admin"), **headers})
 
 
 async def a_hall(web: Web, *sections: Any, **event: Any) -> None:
     """The event `gala` with seats in addition to its counted tickets."""
     await web.event(**event)
-    answer = await made(web, {"sections": list(sections) or [STALLS]})
+    answer = await create(web, {"sections": list(sections) or [STALLS]})
     assert answer.status_code == 201, answer.text
 
 
@@ -51,7 +51,7 @@ async def test_sections_become_ticket_types_with_seats(web: Web) -> None:
     await web.event()
     assert (await web.get("/v1/events/gala")).json()["seated"] is False
     circle = {"name": "Großer Rang, links!", "price": 9000, "rows": 1, "seats_per_row": 2}
-    answer = await made(web, {"sections": [STALLS, circle]})
+    answer = await create(web, {"sections": [STALLS, circle]})
     assert answer.status_code == 201
     document = answer.json()
     assert [(it["ticket_type_id"], it["total"], it["price"]) for it in document["ticket_types"]] == [
@@ -76,7 +76,7 @@ async def test_a_list_of_seats_may_have_gaps(web: Web) -> None:
     await web.event()
     places = [("B", 3), ("B", 1), ("B", 2), ("A", 10), ("A", 7)]
     seats = [{"section": "Box", "row": row, "number": number, "price": 500} for row, number in places]
-    assert (await made(web, {"seats": seats})).status_code == 201
+    assert (await create(web, {"seats": seats})).status_code == 201
     (box,) = (await web.get(PATH)).json()["sections"]
     assert (box["ticket_type_id"], box["total"]) == ("box", 5)
     assert box["rows"] == [
@@ -133,19 +133,19 @@ BAD_SEATS: list[tuple[Any, str]] = [
 async def test_bad_seats_are_refused_by_field(web: Web) -> None:
     await web.event()
     for body, field in BAD_SEATS:
-        assert field_of(await made(web, body)) == field, body
+        assert field_of(await create(web, body)) == field, body
     assert (await web.get("/v1/events/gala")).json()["seated"] is False
 
 
 async def test_seats_are_made_once(web: Web) -> None:
     await web.event()
-    answers = [await made(web, {"sections": [STALLS]}, **{"Idempotency-Key": "hall"}) for _ in range(2)]
+    answers = [await create(web, {"sections": [STALLS]}, **{"Idempotency-Key": "hall"}) for _ in range(2)]
     assert [it.status_code for it in answers] == [201, 201]
     assert answers[1].headers["idempotent-replay"] == "true"
     assert answers[0].json() == answers[1].json()
-    assert code(await made(web, {"sections": [STALLS]})) == (409, "already_exists")
+    assert code(await create(web, {"sections": [STALLS]})) == (409, "already_exists")
     other = {"sections": [{**STALLS, "name": "Other"}, {**STALLS, "name": "Floor"}]}
-    assert code(await made(web, other)) == (409, "already_exists")
+    assert code(await create(web, other)) == (409, "already_exists")
     assert len((await web.get("/v1/events/gala")).json()["ticket_types"]) == 2  # all or none
     path = "/v1/events/gala/ticket-types/stalls"
     more = await web.send("PATCH", path, json={"quantity": 16}, headers=web.as_("admin"))
@@ -279,10 +279,10 @@ async def test_a_long_list_fits_into_the_body(web: Web) -> None:
         {"section": "The Upper Circle", "row": f"r{n // 100}", "number": n % 100 + 1, "price": 5000}
         for n in range(SEATS_MAX)
     ]
-    answer = await made(web, {"seats": seats})
+    answer = await create(web, {"seats": seats})
     assert answer.status_code == 201, answer.text[:200]
     assert answer.json()["seats"] == SEATS_MAX
-    too_many = await made(web, {"seats": [*seats, seats[0]]})
+    too_many = await create(web, {"seats": [*seats, seats[0]]})
     assert field_of(too_many) == "seats"
 
 
@@ -294,7 +294,7 @@ async def test_staff_of_lower_role_cannot_make_seats(web: Web) -> None:
 
 async def test_two_calls_at_once_make_a_section_once(web: Web) -> None:
     await web.event()
-    answers = await asyncio.gather(*(made(web, {"sections": [STALLS]}) for _ in range(4)))
+    answers = await asyncio.gather(*(create(web, {"sections": [STALLS]}) for _ in range(4)))
     assert sorted(it.status_code for it in answers) == [201, 409, 409, 409]
 
 

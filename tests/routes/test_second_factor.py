@@ -11,7 +11,7 @@ import pyotp
 from app.core.accounts.second_factor import STEP_S
 from app.settings import Settings
 from tests.routes.conftest import Web, code, served
-from tests.routes.test_people import OURS, WORD, accepted, appoint, cookie_of, invited, sign_in
+from tests.routes.test_people import OURS, WORD, accept_invitation, appoint, cookie_of, invite, sign_in
 
 HERE = "/admin/sign-ins/second-factor"
 
@@ -134,8 +134,8 @@ async def test_a_passkey_that_nobody_knows_signs_nobody_in(web: Web) -> None:
 async def test_an_invitation_is_no_way_around_a_second_factor(web: Web) -> None:
     await set_up(web, await appoint(web, "op@example.org"))
     await web.app.stores.postgres.execute("UPDATE accounts SET role = 'user'")
-    link = await invited(web, await appoint(web, "boss@example.org", "admin"), "op@example.org")
-    done = await accepted(web, link, new_password="another long one")
+    link = await invite(web, await appoint(web, "boss@example.org", "admin"), "op@example.org")
+    done = await accept_invitation(web, link, new_password="another long one")
     assert (done.status_code, "set-cookie" in done.headers) == (303, False)
     answer = await sign_in(web, "op@example.org", "another long one")
     assert (answer.status_code, "Second factor" in answer.text) == (200, True)

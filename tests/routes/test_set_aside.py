@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql.notifications import mails, outbox
 from app.store.sql.set_aside import SetAside
-from tests.notifications.test_outbox import hold, streamed
+from tests.notifications.test_outbox import hold, read_stream
 from tests.routes.conftest import Web
 from tests.support.receiver import receiving
 from tests.support.sales import a_sale
@@ -67,7 +67,7 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
     await hold(stores, "r2")
 
     async def event_types() -> list[str]:
-        return [it["data"].split('"reservation_id": "')[1][:2] for it in await streamed(stores)]
+        return [it["data"].split('"reservation_id": "')[1][:2] for it in await read_stream(stores)]
 
     async with at_work(stores, relay_notices):
         await wait_until(lambda: only(stores), "it to be set aside")
@@ -83,7 +83,7 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
     await again(web, it)
     async with at_work(stores, relay_notices):
         await wait_until(becomes(lambda: outbox.lag_s(stores.postgres), 0), "it to be relayed")
-    told_of = [it["type"] for it in await streamed(stores) if it["type"] != "alert.started"]  # of workers
+    told_of = [it["type"] for it in await read_stream(stores) if it["type"] != "alert.started"]  # of workers
     assert len(told_of) == 4
 
 

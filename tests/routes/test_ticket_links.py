@@ -41,7 +41,7 @@ def settings(settings: Settings, server: MailServer) -> Settings:
     return settings.model_copy(update=update)
 
 
-async def sold(web: Web) -> tuple[list[str], dict[str, str]]:
+async def sell_three(web: Web) -> tuple[list[str], dict[str, str]]:
     """Three reservations of one visitor, the first confirmed, the last cancelled; and their place token."""
     await web.event()
     place, booking = await web.inside("gala")
@@ -64,7 +64,7 @@ def cookies_of(answer: httpx.Response) -> dict[str, str]:
     return {"Cookie": "; ".join(sent)} if sent else {}
 
 
-async def opened(web: Web, path: str) -> httpx.Response:
+async def open_link(web: Web, path: str) -> httpx.Response:
     """What a new browser shows for a link, after all redirects."""
     headers: dict[str, str] = {}
     for _ in range(4):
@@ -79,7 +79,7 @@ async def opened(web: Web, path: str) -> httpx.Response:
 async def test_every_link_of_every_mail_works_in_any_browser(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    held, place = await sold(web)
+    held, place = await sell_three(web)
     browser = {"Cookie": f"__Host-fairgate_place_gala={place['Authorization'].split()[1]}"}
     tickets = (await web.get(f"/v1/reservations/{held[0]}", headers=place)).json()["tickets"]
     given = await offer(web, server, browser, held[0], tickets[0]["ticket_id"], "bob@example.org")
@@ -106,7 +106,7 @@ async def test_every_link_of_every_mail_works_in_any_browser(
             for path in A_LINK.findall(text_of(mail, part)):
                 if given in path:  # already used
                     continue
-                answer = await opened(web, path)
+                answer = await open_link(web, path)
                 assert answer.status_code == 200, (mail["Subject"], path, answer.status_code)
                 tried += 1
     assert tried > len(expected)
@@ -166,7 +166,7 @@ async def offer(
 async def test_a_ticket_that_is_given_away_has_another_code(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    [confirmed, *_], place = await sold(web)
+    [confirmed, *_], place = await sell_three(web)
     browser = {"Cookie": f"__Host-fairgate_place_gala={place['Authorization'].split()[1]}"}
     path = f"/v1/reservations/{confirmed}"
     mine = (await web.get(path, headers=place)).json()["tickets"][0]
@@ -226,7 +226,7 @@ def link_in(mail: EmailMessage) -> str:
 async def test_a_mailed_link_shows_and_pays_and_does_nothing_that_cannot_be_undone(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    [confirmed, held, _], _ = await sold(web)
+    [confirmed, held, _], _ = await sell_three(web)
     link = link_in(await wait_for_mail(server, "Your tickets: Gala"))
     answer = await web.get(link)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/reservations/{confirmed}")
@@ -244,7 +244,7 @@ async def test_a_mailed_link_shows_and_pays_and_does_nothing_that_cannot_be_undo
 async def test_a_link_that_is_asked_for_is_good_once_and_shows_everything(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    [confirmed, held, _], _ = await sold(web)
+    [confirmed, held, _], _ = await sell_three(web)
     answers = [await web.post("/tickets", data={"email": it}) for it in ("ann@example.org", "no@example.org")]
     texts = [re.sub(r"\w+@example", "x@example", it.text) for it in answers]
     assert texts[0] == texts[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 from tests.routes.conftest import Web, bearer, code, field_of
-from tests.routes.test_ticket_links import link_in, server, settings, sold
+from tests.routes.test_ticket_links import link_in, sell_three, server, settings
 from tests.support.mail_server import MailServer
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
@@ -25,7 +25,7 @@ async def accept(web: Web, token: str) -> None:
 async def test_a_ticket_is_given_away_by_api_as_on_the_pages(
     web: Web, server: MailServer, worker: WorkerContext
 ) -> None:
-    [confirmed, held, _], place = await sold(web)
+    [confirmed, held, _], place = await sell_three(web)
     path = f"/v1/reservations/{confirmed}"
     mine, other = [it["ticket_id"] for it in (await web.get(path, headers=place)).json()["tickets"]]
     bob = {"ticket_id": mine, "email": "bob@example.org"}

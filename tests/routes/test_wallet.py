@@ -18,7 +18,7 @@ from app.core.reservations.wallet import PASS, PASSES
 from app.settings import Settings
 from tests.routes.conftest import Web
 from tests.routes.mailing import wait_for_mail
-from tests.routes.test_ticket_links import BASE, offer, sold
+from tests.routes.test_ticket_links import BASE, offer, sell_three
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.pass_certificates import TEAM, TYPE, pass_certificates
 from worker.context import WorkerContext
@@ -64,7 +64,7 @@ def checked(content: bytes, folder: Path) -> dict[str, Any]:
 async def test_tickets_are_passes_that_openssl_believes(
     web: Web, server: MailServer, worker: WorkerContext, tmp_path: Path
 ) -> None:
-    held, place = await sold(web)
+    held, place = await sell_three(web)
     browser = {"Cookie": f"__Host-fairgate_place_gala={place['Authorization'].split()[1]}"}
     tickets = (await web.get(f"/v1/reservations/{held[0]}", headers=place)).json()["tickets"]
     path = f"/reservations/{held[0]}/wallet"

@@ -35,7 +35,7 @@ def started() -> Iterator[list[Child]]:
             child.process.communicate()
 
 
-def ended(child: Child) -> int:
+def reap(child: Child) -> int:
     """Wait for its end and reap it."""
     assert child.process is not None
     child.process.communicate()
@@ -49,10 +49,10 @@ def test_the_first_deaths_are_answered_at_once_then_comes_a_pause() -> None:
     for _ in range(child_process.FREE_RESTARTS):
         child.start()
         assert not child.due
-        assert ended(child) == 7
+        assert reap(child) == 7
         assert child.due
     child.start()
-    ended(child)
+    reap(child)
     assert not child.due
     assert child.bury() is None
 
@@ -74,8 +74,8 @@ def test_a_polite_stop_and_a_forced_one(started: list[Child]) -> None:
         assert child.process.stdout is not None
         child.process.stdout.readline()
     child_process.stop([polite, deaf], 0.3)
-    assert ended(polite) == -signal.SIGTERM
-    assert ended(deaf) == -signal.SIGKILL
+    assert reap(polite) == -signal.SIGTERM
+    assert reap(deaf) == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")

@@ -52,10 +52,10 @@ async def test_it_can_be_sent_again(redis: Client) -> None:
 async def test_why_fewer_are_called(redis: Client) -> None:
     await a_room(redis, "paused", active_visitors_max=3)
     visitors = await crowd(redis, 10)
-    assert await _told(redis, 2) == (2, "")
+    assert await _advance(redis, 2) == (2, "")
     await claim(redis, visitors[0])
-    assert await _told(redis, 5) == (1, "cap")
-    assert await _told(redis, 5) == (0, "cap")
+    assert await _advance(redis, 5) == (1, "cap")
+    assert await _advance(redis, 5) == (0, "cap")
 
 
 async def test_nobody_is_called_for_more_tickets_than_are_free(redis: Client) -> None:
@@ -64,16 +64,16 @@ async def test_nobody_is_called_for_more_tickets_than_are_free(redis: Client) ->
     many = join_record("visitor-who-wants-five0")._replace(quantity=5)
     await join(redis, many)
     visitors = await crowd(redis, 4)
-    assert await _told(redis, 2) == (2, ""), "a visitor who wants more than is free is skipped"
+    assert await _advance(redis, 2) == (2, ""), "a visitor who wants more than is free is skipped"
     assert (
         await states(redis, many.visitor_id, *visitors) == ["waiting", "called", "called"] + ["waiting"] * 2
     )
-    assert await _told(redis, 5) == (1, "tickets")
+    assert await _advance(redis, 5) == (1, "tickets")
     await stock(redis, free=0, sold=3)
-    assert await _told(redis, 5) == (0, "tickets")
+    assert await _advance(redis, 5) == (0, "tickets")
 
 
-async def _told(redis: Client, count: int) -> tuple[int, str]:
+async def _advance(redis: Client, count: int) -> tuple[int, str]:
     done = await advance(redis, count)
     return done.called, done.limit
 

@@ -42,7 +42,7 @@ async def test_the_limit_holds_and_nothing_is_taken_back(redis: Client) -> None:
     assert await renew(redis, KEYS, [RenewRecord(ann, 1, NOW + 5_000)], now_ms=NOW + 51_000) == [NOW + 90_000]
 
 
-async def submitted(redis: Client, now_ms: int, *ends_ms: int) -> list[str]:
+async def submit_words(redis: Client, now_ms: int, *ends_ms: int) -> list[str]:
     """Submit requests with booking tokens of ann that end at these times, and return the answers."""
     requests = [
         Submission(f"r{now_ms}-{ends}", "ann", ends, "print", "", "floor:1", network="") for ends in ends_ms
@@ -60,9 +60,9 @@ async def test_a_booking_token_of_before_is_good_until_it_runs_out(redis: Client
         await renew(redis, KEYS, [RenewRecord(VisitorId("ann"), 1)], now_ms=NOW + later_ms)
     tokens = [NOW + 60_000, NOW + 90_000, NOW + 110_000]  # as claimed, and after each renewal
     others = [NOW + 59_000, NOW + 111_000]  # of her other sessions
-    answers = await submitted(redis, NOW + 55_000, *tokens, *others)
+    answers = await submit_words(redis, NOW + 55_000, *tokens, *others)
     assert answers == ["queued"] * 3 + ["session_ended"] * 2
-    assert await submitted(redis, NOW + 60_000, *tokens) == ["session_ended", "queued", "queued"]
+    assert await submit_words(redis, NOW + 60_000, *tokens) == ["session_ended", "queued", "queued"]
     assert await redis.pttl(KEYS.renewed) > 0
 
 
@@ -84,7 +84,7 @@ async def test_what_was_renewed_is_forgotten_with_the_session(redis: Client, end
     assert not await redis.exists(KEYS.renewed)
     await join(redis, "ann", now_ms=NOW + 91_000)
     await claim(redis, "ann", now_ms=NOW + 91_000)
-    old = await submitted(redis, NOW + 92_000, NOW + 93_000)
+    old = await submit_words(redis, NOW + 92_000, NOW + 93_000)
     assert old == ["session_ended"]
 
 
@@ -99,5 +99,5 @@ async def test_a_restored_session_that_was_renewed_takes_tokens_of_before(redis:
     assert await load_sessions(redis, KEYS, sessions, epoch=1, now_ms=NOW + 52_000)
     await redis.hset(KEYS.conf, "restoring", 0)
     assert await redis.hgetall(KEYS.renewed) == {"ann": str(NOW + 300)}
-    answers = await submitted(redis, NOW + 55_000, NOW + 60_000, NOW + 90_000, NOW + 111_000)
+    answers = await submit_words(redis, NOW + 55_000, NOW + 60_000, NOW + 90_000, NOW + 111_000)
     assert answers == ["queued", "queued", "session_ended"]

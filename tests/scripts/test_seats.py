@@ -198,7 +198,7 @@ async def test_any_sale_gives_each_seat_once_and_in_the_end_all_back(redis: Redi
 
 
 # --- refused at the door ----------------------------------------------------------------------------------
-async def sent(redis: Redis, *wishes: str, visitor_id: str = "ann") -> list[SubmitReply]:
+async def submit_seats(redis: Redis, *wishes: str, visitor_id: str = "ann") -> list[SubmitReply]:
     submissions = [submission(f"s{next(_ids)}", visitor_id, items) for items in wishes]
     return await submit(redis, KEYS, submissions, event_id="gala", backlog_max=100, now_ms=NOW)
 
@@ -207,7 +207,7 @@ async def test_what_is_clearly_taken_or_unknown_is_refused_at_the_door(redis: Re
     await put_seats_on_sale(redis)
     await give_sessions(redis, "ann")
     await decide(redis, named("bob", "a-1"), named("ann", "a-2"))
-    assert await sent(
+    assert await submit_seats(
         redis,
         "stalls:1@stalls-a-1",
         "stalls:2@stalls-a-2+stalls-a-3",
@@ -240,7 +240,7 @@ async def test_what_is_clearly_taken_or_unknown_is_refused_at_the_door(redis: Re
 async def test_best_seats_are_refused_at_the_door_when_too_few_are_left(redis: Redis) -> None:
     await put_seats_on_sale(redis, a_section(rows=1, seats_per_row=2))
     await give_sessions(redis, "ann")
-    assert [it.word for it in await sent(redis, "stalls:3@*", "stalls:2@*")] == ["sold_out", "queued"]
+    assert [it.word for it in await submit_seats(redis, "stalls:3@*", "stalls:2@*")] == ["sold_out", "queued"]
 
 
 async def test_a_refusal_is_repeated_with_its_seats(redis: Redis) -> None:

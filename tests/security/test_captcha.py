@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, served
-from tests.routes.test_console_pages import sent
+from tests.routes.test_console_pages import submit
 from tests.security.test_carry import Browser
 from tests.security.test_suspects import PLACES, SLOWER, answer_to
 from tests.support.receiver import Receiver, receiving
@@ -140,7 +140,7 @@ async def test_staff_are_offered_it_where_there_is_a_provider(
     await asking.web.event()
     console, form = await asking.web.staff(), "/admin/rooms/gala/entry/newcomers"
     assert "Cloudflare Turnstile" in (await asking.web.get("/admin/rooms/gala/entry", headers=console)).text
-    assert (await sent(asking.web, form, console, captcha="1", suspects_lane="")).status_code == 303
+    assert (await submit(asking.web, form, console, captcha="1", suspects_lane="")).status_code == 303
 
     async def captcha(web: Web) -> Any:
         return (await web.get("/v1/rooms/gala/settings", headers=web.as_("operator"))).json()["captcha"]
@@ -150,6 +150,6 @@ async def test_staff_are_offered_it_where_there_is_a_provider(
         console = await web.staff()
         page = (await web.get("/admin/rooms/gala/entry", headers=console)).text
         assert "captcha" not in page.lower()
-        assert (await sent(web, form, console, suspects_lane="")).status_code == 303
+        assert (await submit(web, form, console, suspects_lane="")).status_code == 303
         assert await captcha(web) is True
         assert (await web.post(PLACES, {})).status_code == 201

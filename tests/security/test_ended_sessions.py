@@ -21,7 +21,7 @@ OF_ACCOUNTS = [it for it in CALLS if it.auth is not None and "accessToken" in it
 WAYS = ("signed out", "new password", "another role", "gone", "key revoked", "maker gone")
 
 
-async def over(web: Web, how: str) -> dict[str, str]:
+async def ended_credential(web: Web, how: str) -> dict[str, str]:
     """The header of an admin's token or key that is no longer valid."""
     stores, name = web.app.stores, how.replace(" ", "-")
     new = NewAccount(email=f"{name}@example.org", name=name, password=PASSWORD)
@@ -55,7 +55,7 @@ async def test_no_call_takes_a_token_or_a_key_that_is_over(
     await web.room()
     last = NewAccount("last@example.org", "Last", PASSWORD)  # an installation always has an admin
     await accounts.appoint(stores, web.app.passwords, last, "admin", by=COMMAND_LINE)
-    ended = {how: await over(web, how) for how in WAYS}
+    ended = {how: await ended_credential(web, how) for how in WAYS}
     before = await everything(stores)
     async with served(settings) as other:
         for how, headers in ended.items():

@@ -28,7 +28,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 SERVERS: tuple[ServerName, ...] = ("hypercorn", "granian")
 
 
-async def exchanged(url: str, sent: bytes) -> bytes:
+async def exchange(url: str, sent: bytes) -> bytes:
     """The server's response to these bytes until it closes, or until its head has arrived."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -64,9 +64,9 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
         serve_app(web.quart, server) as url,
         plain_client(url, timeout=20) as other,
     ):
-        answer = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
+        answer = await exchange(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
         assert answer.startswith(b"HTTP/1.1 200 ")
-        answers = [asyncio.create_task(exchanged(url, flood)) for _ in range(5)]
+        answers = [asyncio.create_task(exchange(url, flood)) for _ in range(5)]
         for _ in range(20):
             assert (await other.get("/v1/rooms")).status_code == 200
         for answer in await asyncio.gather(*answers):

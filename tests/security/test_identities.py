@@ -43,7 +43,7 @@ async def code_for(web: Web, email: str) -> str:
     return found
 
 
-async def confirmed(web: Web, email: str) -> dict[str, str]:
+async def confirm_email(web: Web, email: str) -> dict[str, str]:
     """The header of a visitor who has confirmed this address but has not joined."""
     document = (await web.post(IDENTITY, {"email": email})).json()
     mine = bearer(document["place_token"])
@@ -83,9 +83,9 @@ async def test_newcomers_join_with_a_confirmed_address_and_nobody_else_does(web:
 
 async def test_a_mailbox_has_one_place_however_it_is_spelled_and_wherever_it_comes_from(web: Web) -> None:
     await a_sale(web)
-    first = await confirmed(web, "ann.lee@gmail.com")
+    first = await confirm_email(web, "ann.lee@gmail.com")
     token = (await web.post(PLACES, {}, headers=first)).json()["place_token"]
-    second = await confirmed(web, "annlee+2@googlemail.com")
+    second = await confirm_email(web, "annlee+2@googlemail.com")
     moved = await web.post(PLACES, {}, headers=second)
     assert (moved.json()["queue_number"], await waiting(web)) == (1, 1)
     # The previous browser has lost the place, whatever it presents.
@@ -94,13 +94,13 @@ async def test_a_mailbox_has_one_place_however_it_is_spelled_and_wherever_it_com
     assert await waiting(web) == 1
     # Domains that do not treat both spellings as one have two mailboxes.
     for email in ("ann.lee@example.org", "annlee@example.org"):
-        assert (await web.post(PLACES, {}, headers=await confirmed(web, email))).status_code == 201
+        assert (await web.post(PLACES, {}, headers=await confirm_email(web, email))).status_code == 201
     assert await waiting(web) == 3
 
 
 async def test_whoever_is_inside_stays_there(web: Web, worker: object) -> None:
     await web.event(room={"identity": "email"})
-    inside = await confirmed(web, "ann@example.org")
+    inside = await confirm_email(web, "ann@example.org")
     place = bearer((await web.post(PLACES, {}, headers=inside)).json()["place_token"])
     assert (await web.post(f"{PLACES}/me/booking-token", headers=place)).status_code == 201
     headers = bearer((await web.post(IDENTITY, {"email": "ann@example.org"})).json()["place_token"])
@@ -113,10 +113,10 @@ async def test_whoever_is_inside_stays_there(web: Web, worker: object) -> None:
 
 async def test_a_suspect_takes_their_place_along_and_stays_one(web: Web) -> None:
     await a_sale(web, newcomers_per_address=1, **LANE)
-    ann, bob = await confirmed(web, "ann@example.org"), await confirmed(web, "bob@example.org")
+    ann, bob = await confirm_email(web, "ann@example.org"), await confirm_email(web, "bob@example.org")
     assert (await web.post(PLACES, {}, headers=ann)).json()["lane"] == 0
     assert (await web.post(PLACES, {}, headers=bob)).json()["lane"] == 1
-    again = await confirmed(web, "bob@example.org")
+    again = await confirm_email(web, "bob@example.org")
     place = (await web.post(PLACES, {}, headers=again)).json()
     assert (place["queue_number"], place["lane"], await waiting(web)) == (2, 1, 2)
     # Without an address they may choose to wait in that lane, and staff see the reason.
@@ -147,7 +147,7 @@ async def test_a_place_goes_by_a_link_as_well_and_its_mailbox_with_it(web: Web) 
 
 async def test_the_link_of_a_mail_that_somebody_else_asked_for_takes_no_place(web: Web) -> None:
     await a_sale(web)
-    ann, eve = await confirmed(web, "ann@example.org"), Browser(web, httpx.Cookies())
+    ann, eve = await confirm_email(web, "ann@example.org"), Browser(web, httpx.Cookies())
     await web.post(PLACES, {}, headers=ann)
     await eve.send("GET", "/rooms/gala")
     await eve.send("POST", "/rooms/gala/email", data={"email": "ann@example.org"})
@@ -172,7 +172,7 @@ async def test_the_link_of_a_mail_that_somebody_else_asked_for_takes_no_place(we
 
 async def test_nobody_floods_a_mailbox_and_nothing_tells_whether_it_is_known(web: Web) -> None:
     await a_sale(web)
-    await confirmed(web, "ann@example.org")
+    await confirm_email(web, "ann@example.org")
     answers = [
         (await web.post(IDENTITY, {"email": it})).json() for it in ("ann@example.org", "new@example.org")
     ]

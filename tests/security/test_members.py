@@ -12,7 +12,7 @@ import jwt
 from app.core.model import RoomId, VisitorId
 from app.core.waiting_room.members import is_member
 from tests.routes.conftest import Web, bearer, code
-from tests.routes.test_console_pages import actions, nonce, sent, shown
+from tests.routes.test_console_pages import actions, fetch, nonce, submit
 from tests.security.test_carry import Browser
 from tests.support.tampering import tampered
 
@@ -110,26 +110,26 @@ async def test_the_link_makes_a_browser_the_members_by_its_button_alone(web: Web
 async def test_staff_set_who_may_join_in_the_console(web: Web) -> None:
     await web.event()
     staff = await web.staff("operator", "ann")
-    assert "Everybody may join." in await shown(web, PAGE, staff)
-    wrong = await sent(web, f"{PAGE}/rule", staff, who="members", members_until="soon")
+    assert "Everybody may join." in await fetch(web, PAGE, staff)
+    wrong = await submit(web, f"{PAGE}/rule", staff, who="members", members_until="soon")
     assert (wrong.status_code, 'value="soon"' in wrong.text) == (422, True)
     form = {"who": "members", "members_until": "2029-12-24T18:00"}
-    assert (await sent(web, f"{PAGE}/rule", staff, **form)).status_code == 303
-    page = await shown(web, PAGE, staff)
+    assert (await submit(web, f"{PAGE}/rule", staff, **form)).status_code == 303
+    page = await fetch(web, PAGE, staff)
     assert 'value="2029-12-24T18:00"' in page
     assert "only members may join" in page
     weak = {"algorithm": "HS256", "key": "short", "form": await nonce(web, PAGE, staff)}
-    assert (await sent(web, f"{PAGE}/login", staff, **weak)).status_code == 422
-    made = await sent(web, f"{PAGE}/login", staff, algorithm="HS256", form=await nonce(web, PAGE, staff))
+    assert (await submit(web, f"{PAGE}/login", staff, **weak)).status_code == 422
+    made = await submit(web, f"{PAGE}/login", staff, algorithm="HS256", form=await nonce(web, PAGE, staff))
     found = re.search(r'class="code" readonly value="([\w-]{43})" aria-label="The secret"', made.text)
     assert found is not None
-    assert found[1] not in await shown(web, PAGE, staff)
+    assert found[1] not in await fetch(web, PAGE, staff)
     stored = await web.app.stores.postgres.fetchval("SELECT sealed FROM member_logins")
     assert found[1].encode() not in stored
     text = jwt.encode({"sub": "ann", "exp": int(time.time()) + 60}, found[1], algorithm="HS256")
     assert (await web.post(PLACES, {"proof": text})).status_code == 201
-    assert (await sent(web, f"{PAGE}/login/remove", staff)).status_code == 303
-    assert (await sent(web, f"{PAGE}/rule", staff, who="all")).status_code == 303
+    assert (await submit(web, f"{PAGE}/login/remove", staff)).status_code == 303
+    assert (await submit(web, f"{PAGE}/rule", staff, who="all")).status_code == 303
     assert await actions(web, "member_login") == ["delete", "create"]
     assert found[1] not in (await web.get("/v1/audit", headers=web.as_("admin"))).text
 
@@ -167,8 +167,8 @@ async def test_an_enqueue_token_puts_a_visitor_into_a_lane_and_nothing_else_does
     moved = await web.join("gala", json={"proof": proof(lane="Wheelchair users")})
     assert (moved["lane"], moved["queue_number"], moved["queue_position"]) == (2, 2, 1)
     waited = bearer(nobody["place_token"])
-    shown = await web.post(PLACES, {"proof": proof("eve", lane="Members")}, headers=waited)
-    assert (shown.json()["lane"], shown.json()["queue_number"]) == (1, 1)
+    joined = await web.post(PLACES, {"proof": proof("eve", lane="Members")}, headers=waited)
+    assert (joined.json()["lane"], joined.json()["queue_number"]) == (1, 1)
     assert (await web.get(f"{PLACES}/me", headers=waited)).json()["state"] == "left"
 
 
@@ -190,8 +190,8 @@ async def test_lanes_are_kept_while_anybody_may_wait_in_them(web: Web) -> None:
     third = {"name": "Press", "share": 1}
     changed = [{"name": "Fan club", "share": 40}, second, third]
     assert (await web.send("PATCH", room, json={"lanes": changed}, headers=staff)).status_code == 200
-    shown = (await web.get("/v1/rooms/gala")).json()["lanes"]
-    assert [(it["name"], it["share"]) for it in shown] == [
+    lanes = (await web.get("/v1/rooms/gala")).json()["lanes"]
+    assert [(it["name"], it["share"]) for it in lanes] == [
         ("", 39),
         ("Fan club", 40),
         ("Friends", 20),
@@ -202,7 +202,7 @@ async def test_lanes_are_kept_while_anybody_may_wait_in_them(web: Web) -> None:
 async def test_staff_set_lanes_in_the_console_and_see_who_waits_in_them(web: Web) -> None:
     await a_presale(web, members_only=False)
     staff, cockpit = await web.staff("operator", "ann"), "/admin/rooms/gala"
-    assert "Waiting by lane" not in await shown(web, cockpit, staff)
+    assert "Waiting by lane" not in await fetch(web, cockpit, staff)
     form = {"name_1": "Members", "share_1": "30", "name_2": "", "share_2": ""}
     for wrong in (
         {"share_1": "x"},
@@ -210,14 +210,14 @@ async def test_staff_set_lanes_in_the_console_and_see_who_waits_in_them(web: Web
         {"name_2": "Members", "share_2": "5"},
         {"name_1": ""},
     ):
-        refused = await sent(web, f"{PAGE}/lanes", staff, **{**form, **wrong})
+        refused = await submit(web, f"{PAGE}/lanes", staff, **{**form, **wrong})
         assert (refused.status_code, 'role="alert"' in refused.text) == (422, True), wrong
-    assert (await sent(web, f"{PAGE}/lanes", staff, **form)).status_code == 303
-    page = await shown(web, PAGE, staff)
+    assert (await submit(web, f"{PAGE}/lanes", staff, **form)).status_code == 303
+    page = await fetch(web, PAGE, staff)
     assert 'name="share_1" type="number" min="1" max="99" inputmode="numeric" value="30"' in page
     assert "shares the rest: 70 percent" in page
     await web.join("gala", json={"proof": proof(lane="Members")})
-    found = await shown(web, cockpit, staff)
+    found = await fetch(web, cockpit, staff)
     assert re.search(r'<dt>Members</dt><dd data-figure="lane_1">1</dd><dd class="note"[^>]*>30 % of', found)
     assert re.search(r'<dt>Everybody else</dt><dd data-figure="lane_0">0</dd>', found)
     newest = (await web.get("/v1/audit", headers=web.as_("admin"))).json()["items"][0]

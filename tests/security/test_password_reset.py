@@ -44,7 +44,7 @@ def settings(settings: Settings, server: MailServer) -> Settings:
     return settings.model_copy(update=links)
 
 
-async def appointed(web: Web) -> dict[str, str]:
+async def appoint(web: Web) -> dict[str, str]:
     """An admin, and the header of their token."""
     new = NewAccount(name="Boss", **BOSS)
     await accounts.appoint(web.app.stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
@@ -55,7 +55,7 @@ async def ask(web: Web, email: str, **headers: str) -> httpx.Response:
     return await web.post(ASK, {"email": email}, headers=headers)
 
 
-async def mailed(stores: Stores, server: MailServer) -> list[str]:
+async def mailed_tokens(stores: Stores, server: MailServer) -> list[str]:
     """The tokens of the mailed links, oldest first."""
     await wait_until_sent(stores)
     texts = [text_of(it) for it in server.received() if it["Subject"].startswith("Choose a new password")]
@@ -69,11 +69,11 @@ async def choose(web: Web, token: str, new: str = NEW) -> httpx.Response:
 async def test_a_link_is_good_once_and_ends_every_session(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    token = await appointed(web)
+    token = await appoint(web)
     console = {"Cookie": (await signed_in(web, BOSS["password"])).headers["set-cookie"].partition(";")[0]}
     assert (await ask(web, " BOSS@example.org ")).status_code == 204
     assert (await ask(web, BOSS["email"])).status_code == 204
-    first, second = await mailed(stores, server)
+    first, second = await mailed_tokens(stores, server)
     for wrong in ("short", "1234567890"):
         assert field_of(await choose(web, first, wrong)) == "new_password"
     assert (await choose(web, first)).status_code == 204
@@ -91,9 +91,9 @@ async def test_a_link_is_good_once_and_ends_every_session(
 async def test_nothing_that_staff_or_the_store_have_is_the_link(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
-    await appointed(web)
+    await appoint(web)
     await ask(web, BOSS["email"])
-    (token,) = await mailed(stores, server)
+    (token,) = await mailed_tokens(stores, server)
     (row,), _ = await select(stores.postgres, None, None, limit=10, offset=0)
     assert "shown to nobody else" in row.body + row.html
     for table in ("mails", "password_resets", "mail_traces", "audit"):
@@ -110,13 +110,13 @@ async def test_whoever_is_no_staff_gets_a_link_too(
     await web.post("/v1/users", fan | {"name": "Fan"})
     for lost in (BOSS["email"], STRANGER):
         assert (await ask(web, lost)).status_code == 204
-    (token,) = await mailed(stores, server)
+    (token,) = await mailed_tokens(stores, server)
     assert (await choose(web, token)).status_code == 204
     assert (await web.post("/v1/login", fan | {"password": NEW})).status_code == 200
 
 
 async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Stores) -> None:
-    await appointed(web)
+    await appoint(web)
 
     def visible_part(answer: httpx.Response) -> tuple[int, bytes, list[str]]:
         return answer.status_code, answer.content, sorted(answer.headers)
@@ -137,7 +137,7 @@ async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Sto
 
 
 async def test_neither_a_mailbox_nor_a_network_gets_more_than_its_share(web: Web, stores: Stores) -> None:
-    await appointed(web)
+    await appoint(web)
     count = "SELECT count(*) FROM mails WHERE kind = 'reset_password'"
     for n in range(LINKS_A_DAY + 2):
         assert (await ask(web, BOSS["email"])).status_code == 204, n
@@ -150,14 +150,14 @@ async def test_neither_a_mailbox_nor_a_network_gets_more_than_its_share(web: Web
 
 
 async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: WorkerContext) -> None:
-    await appointed(web)
+    await appoint(web)
     assert "/admin/forgot-password" in (await web.get("/admin")).text
     assert 'name="email"' in (await web.get("/admin/forgot-password")).text
     wrong = await web.post("/admin/forgot-password", data={"email": "x"}, headers=OURS)
     assert (wrong.status_code, "not an e-mail address" in wrong.text) == (422, True)
     sent = await web.post("/admin/forgot-password", data={"email": BOSS["email"]}, headers=OURS)
     assert "we have sent it a link" in sent.text
-    (token,) = await mailed(stores, server)
+    (token,) = await mailed_tokens(stores, server)
     path = f"/admin/reset-password?token={token}"
     for _ in range(2):  # merely opening it, as mail scanners do, does not use it up
         assert token in (await web.get(path)).text
@@ -180,7 +180,7 @@ async def test_without_mail_or_an_address_of_ours_one_is_sent_to_people(
 ) -> None:
     """The link is never built from `Host`."""
     async with served(settings.model_copy(update=lacking)) as web:
-        await appointed(web)
+        await appoint(web)
         before = await everything(stores)
         for email in (BOSS["email"], STRANGER):
             refused = await ask(web, email, Host="evil.example")

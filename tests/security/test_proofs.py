@@ -29,7 +29,7 @@ NEW = {"name": "Shop", "role": "operator", "form": "a" * 32}
 FORMS = {it.path for it in CONSOLE if it.method == "POST"}
 
 
-async def old(stores: Stores) -> None:
+async def age_sign_ins(stores: Stores) -> None:
     """Make all sign-ins half an hour old."""
     await stores.postgres.execute(
         "UPDATE sign_ins SET created_at = now() - interval '30 minutes', proved_at = NULL"
@@ -44,7 +44,7 @@ def test_the_table_names_forms_and_leaves_none_out_that_sounds_like_it() -> None
 
 async def test_every_form_of_the_table_asks_and_changes_nothing(web: Web, stores: Stores) -> None:
     boss = await web.staff("admin", "boss")
-    await old(stores)
+    await age_sign_ins(stores)
     before = await stores.postgres.fetchval("SELECT count(*) FROM audit")
     for path in sorted(NEEDS_PROOF):
         named = re.sub("<[a-z_]+>", "gala", path.replace("<passkey_id>", str(uuid4())))
@@ -59,7 +59,7 @@ async def test_every_form_of_the_table_asks_and_changes_nothing(web: Web, stores
 async def test_a_proof_does_what_was_asked_for_and_is_good_for_a_while(web: Web, stores: Stores) -> None:
     await web.room("hall")
     boss = await web.staff("admin", "boss")
-    await old(stores)
+    await age_sign_ins(stores)
     token = web.as_("admin", "boss")["Authorization"].removeprefix("Bearer ")
     other = web.as_("admin", "ann")["Authorization"].removeprefix("Bearer ")
     for wrong in ("nonsense", other):
@@ -74,7 +74,7 @@ async def test_a_proof_does_what_was_asked_for_and_is_good_for_a_while(web: Web,
 @pytest.mark.parametrize("given", ["a wrong password", WORD])
 async def test_an_account_proves_it_with_its_password(web: Web, stores: Stores, given: str) -> None:
     bea = await appoint(web, "bea@example.org", "admin")
-    await old(stores)
+    await age_sign_ins(stores)
     made = await web.post("/admin/keys/create", data=NEW | {FIELD: given}, headers=bea)
     if given != WORD:
         assert (made.status_code, "fgk_" in made.text) == (401, False)

@@ -10,7 +10,7 @@ import httpx
 
 from tests.routes.conftest import Web, code
 from tests.routes.mailing import BASE, server, settings, text_of
-from tests.routes.test_console_pages import actions, sent, shown
+from tests.routes.test_console_pages import actions, fetch, submit
 from tests.security.test_carry import Browser
 from tests.support.mail_server import MailServer
 from tests.support.tampering import tampered
@@ -53,7 +53,7 @@ class Invited:
 
     async def form(self, name: str, **fields: str) -> httpx.Response:
         """Submit a form of the console's page."""
-        return await sent(self.web, f"{PAGE}/{name}", self.staff, **fields)
+        return await submit(self.web, f"{PAGE}/{name}", self.staff, **fields)
 
     async def states(self) -> dict[str, str]:
         """The state of each invitation."""
@@ -65,7 +65,7 @@ async def two(web: Web, server: MailServer) -> Invited:
     await web.event(room={"members_only": True})
     await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))
     staff = {**await web.staff("operator", "ola"), **OURS}
-    assert (await sent(web, f"{PAGE}/add", staff, file=LIST)).headers["location"] == f"{PAGE}?invited=2"
+    assert (await submit(web, f"{PAGE}/add", staff, file=LIST)).headers["location"] == f"{PAGE}?invited=2"
     mails = {it["To"]: it for it in await arrived(server, 2)}
     found = re.search(rf"{BASE}(/rooms/gala/member\?invite=[\w-]+)", text_of(mails["ann@example.org"]))
     assert found is not None
@@ -93,7 +93,7 @@ async def test_a_link_is_good_for_one_place_in_one_browser(
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 1
     assert await ann.link() == ""  # it cannot be given away
     assert await it.states() == {"ann@example.org": "used", "bob@example.org": "sent"}
-    page = await shown(web, f"{PAGE}?q=ANN", it.staff)
+    page = await fetch(web, f"{PAGE}?q=ANN", it.staff)
     assert ("bob@example.org" in page, ">used<" in page) == (False, True)
     stored = "SELECT string_agg(room_invites::text, ' ') FROM room_invites"
     assert token not in await web.app.stores.postgres.fetchval(stored)

@@ -15,7 +15,7 @@ from worker.context import WorkerContext
 PASSWORD = "correct horse battery"
 
 
-async def hired(web: Web, name: str) -> tuple[RegisteredAccount, dict[str, str]]:
+async def hire(web: Web, name: str) -> tuple[RegisteredAccount, dict[str, str]]:
     """An operator, and the header of their token."""
     new = NewAccount(email=f"{name}@example.org", name=name, password=PASSWORD)
     made, _ = await accounts.appoint(web.app.stores, web.app.passwords, new, "operator", by=COMMAND_LINE)
@@ -38,7 +38,7 @@ async def test_a_token_ends_with_what_it_speaks_for_in_every_process(
     )
 
     async with served(settings) as other:
-        staff = {name: await hired(web, name) for name in ("leaves", "demoted", "promoted", "gone")}
+        staff = {name: await hire(web, name) for name in ("leaves", "demoted", "promoted", "gone")}
         for _, token in staff.values():
             for path in reads:  # in both processes, which cache tokens briefly
                 for at in (web, other):
@@ -63,8 +63,8 @@ async def test_a_token_ends_with_what_it_speaks_for_in_every_process(
 
 
 async def test_an_api_key_does_no_more_than_its_maker_may_do_now(web: Web, stores: Stores) -> None:
-    made, _ = await hired(web, "maker")
-    another, _ = await hired(web, "another")  # an installation always has an admin
+    made, _ = await hire(web, "maker")
+    another, _ = await hire(web, "another")  # an installation always has an admin
     await accounts.change_role(stores, another.account_id, "admin", by=COMMAND_LINE)
     await accounts.change_role(stores, made.account_id, "admin", by=COMMAND_LINE)
     body = {"name": "script", "role": "admin"}

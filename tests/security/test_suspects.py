@@ -15,7 +15,7 @@ from app.core.waiting_room.newcomers import is_suspect
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, served
-from tests.routes.test_console_pages import sent
+from tests.routes.test_console_pages import submit
 from tests.security.test_carry import Browser
 from tests.support.tampering import tampered
 
@@ -79,16 +79,16 @@ async def test_a_newcomer_solves_the_challenge_before_they_join(web: Web) -> Non
     assert code(refused) == (403, "proof_of_work_needed")
     answer = await web.get("/v1/rooms/gala/challenge")
     assert answer.json().keys() == refused.json()["challenge"].keys()
-    sent = answer_to(answer.json())
+    solution = answer_to(answer.json())
     for wrong in (
-        tampered(sent),
+        tampered(solution),
         answer_to(answer.json() | {"salt": answer.json()["salt"] + "&cost=1"}),
         "AAAA",
     ):
         assert code(await web.post(PLACES, {"proof_of_work": wrong})) == (403, "proof_of_work_needed")
-    place = await web.join("gala", json={"proof_of_work": sent})
+    place = await web.join("gala", json={"proof_of_work": solution})
     assert place["lane"] == 0
-    assert code(await web.post(PLACES, {"proof_of_work": sent})) == (403, "proof_of_work_needed")
+    assert code(await web.post(PLACES, {"proof_of_work": solution})) == (403, "proof_of_work_needed")
     # Visitors with a place are not asked again; those with neither place nor JavaScript join in the slower
     # lane.
     assert (await web.post(PLACES, {}, headers=bearer(place["place_token"]))).status_code == 200
@@ -115,9 +115,9 @@ async def test_staff_say_what_is_asked(web: Web) -> None:
     await web.event(room={"lanes": [SLOWER]})
     console, form = await web.staff(), "/admin/rooms/gala/entry/newcomers"
     asked = {"newcomers_per_address": "4", "proof_of_work": "1", "suspects_lane": "Slower"}
-    answer = await sent(web, form, console, **asked)
+    answer = await submit(web, form, console, **asked)
     assert answer.status_code == 303
     room = (await web.get("/v1/rooms/gala/settings", headers=web.as_("operator"))).json()
     assert [room[it] for it in asked] == [4, True, "Slower"]
     for wrong in ({"newcomers_per_address": "x"}, {"suspects_lane": "Fast"}):
-        assert (await sent(web, form, console, **wrong)).status_code == 422
+        assert (await submit(web, form, console, **wrong)).status_code == 422

@@ -25,7 +25,7 @@ from app.web.documents.draw import draw_document
 from tests.support.beacon import BeaconRelay, a_chain, a_relay, signature_of
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room
 from tests.support.waiting import wait_until
-from tests.waiting_room.test_mixed_draw import claims, joined
+from tests.waiting_room.test_mixed_draw import claims, join_visitors
 
 CHAIN = a_chain(int(time.time()) - 1_000, period=1)
 
@@ -51,7 +51,7 @@ async def a_prequeue(queues: Queues, opens_in_s: float | None = None) -> None:
     await admit(queues.stores.redis, KEYS, limit=2_000)
 
 
-async def opened(queues: Queues) -> int:
+async def open_room(queues: Queues) -> int:
     """Open the room and return the round that its draw awaits."""
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
@@ -88,10 +88,10 @@ async def leaves_with(queues: Queues, *words: str) -> list[str]:
 
 async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queues: Queues) -> None:
     await a_prequeue(queues, opens_in_s=20)
-    entrants = await joined(queues, 30)
+    entrants = await join_visitors(queues, 30)
     await room_log.write(queues.stores, ROOM, CHAIN)
     [announced] = await leaves_with(queues, "mixes")
-    number = await opened(queues)
+    number = await open_room(queues)
     assert announced == f"mixes beacon {CHAIN.hash} {number}"  # soon enough, though staff opened early
     assert await leaves_with(queues, "awaits") == [f"awaits {number}"]
     await queues.stores.postgres.execute("UPDATE rooms SET draw_round = $1", number - 19)  # earlier, for us
@@ -129,10 +129,10 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
 
 async def test_an_opening_by_hand_awaits_the_next_round_and_the_audit_finds_it_fair(queues: Queues) -> None:
     await a_prequeue(queues)
-    await joined(queues, 3)
+    await join_visitors(queues, 3)
     await room_log.write(queues.stores, ROOM, CHAIN)
     assert await leaves_with(queues, "mixes") == [f"mixes beacon {CHAIN.hash} 0"]
-    number = await opened(queues)
+    number = await open_room(queues)
     async with a_relay(CHAIN) as relay:
 
         async def came() -> bool:
@@ -156,7 +156,7 @@ async def test_a_moved_opening_is_announced_before_the_round_exists(queues: Queu
     await room_log.write(queues.stores, ROOM, CHAIN)
     later = datetime.now(UTC) + timedelta(seconds=1_200)
     await control.configure(queues, ROOM, {"opens_at": later.isoformat()}, by=STAFF)
-    await joined(queues, 1)
+    await join_visitors(queues, 1)
     await room_log.write(queues.stores, ROOM, CHAIN)
     first, second = await leaves_with(queues, "mixes")
     number = round_for(CHAIN, round(later.timestamp() * 1000))
@@ -169,9 +169,9 @@ async def test_a_beacon_that_is_away_for_too_long_is_missed_and_the_log_says_so(
 ) -> None:
     monkeypatch.setattr(draw_entropy, "WAITS_MS", 0)
     await a_prequeue(queues)
-    entrants = await joined(queues, 5)
+    entrants = await join_visitors(queues, 5)
     await room_log.write(queues.stores, ROOM, CHAIN)
-    number = await opened(queues)
+    number = await open_room(queues)
     async with a_relay(CHAIN) as relay:
         relay.away = True
 

@@ -29,7 +29,7 @@ async def queues(stores: Stores) -> Queues:
     return open_queues(stores, Settings(rate_limits=False))
 
 
-async def joined(queues: Queues, count: int) -> list[Place]:
+async def join_visitors(queues: Queues, count: int) -> list[Place]:
     answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
@@ -45,7 +45,7 @@ async def a_prequeue(queues: Queues, count: int) -> list[Place]:
     )
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(queues.stores.redis, KEYS, limit=2_000)
-    return await joined(queues, count)
+    return await join_visitors(queues, count)
 
 
 async def test_a_draw_made_with_the_log_waits_for_it_and_is_another(queues: Queues) -> None:

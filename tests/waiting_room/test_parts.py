@@ -47,7 +47,7 @@ async def an_open_room(queues: Queues, **settings: Any) -> None:
     await gather(queues.stores.redis, ROOM, PartsSeen())
 
 
-async def joined(queues: Queues, count: int) -> list[Place]:
+async def join_visitors(queues: Queues, count: int) -> list[Place]:
     answers = await asyncio.gather(*(join(queues, ROOM, Joiner(newcomer())) for _ in range(count)))
     return [found for found, _ in answers]
 
@@ -71,7 +71,7 @@ def claims(found: Place, epoch: int = 1) -> PlaceClaims:
 
 async def test_everybody_is_in_one_queue_by_their_numbers(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    places = await joined(queues, 300)
+    places = await join_visitors(queues, 300)
     assert all(it.state == "waiting" and it.new and it.about for it in places)
     assert len({it.queue_number for it in places}) == 300
     assert {part_of(it.visitor_id, PARTS) for it in places} == set(range(PARTS))
@@ -91,9 +91,9 @@ async def test_everybody_is_in_one_queue_by_their_numbers(queues: Queues, redis:
 
 async def test_who_joins_a_round_earlier_is_before_who_joins_it_later(queues: Queues) -> None:
     await an_open_room(queues)
-    before = await joined(queues, 50)
+    before = await join_visitors(queues, 50)
     await all_gathered(queues)
-    after = await joined(queues, 50)
+    after = await join_visitors(queues, 50)
     assert max(it.queue_number or 0 for it in before) < min(it.queue_number or 0 for it in after)
 
 
@@ -125,7 +125,7 @@ async def test_an_account_joins_without_a_token_and_has_one_place(queues: Queues
 
 async def test_on_the_way_a_place_can_be_asked_for_and_given_up(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    ann, bob = await joined(queues, 2)
+    ann, bob = await join_visitors(queues, 2)
     found, _ = await place(queues, ROOM, claims(ann))
     assert (found.state, found.queue_number, found.ahead) == ("waiting", ann.queue_number, 0)
     assert (await claim(queues, ROOM, claims(ann)))[0].state == "waiting"
@@ -147,7 +147,7 @@ async def test_an_account_leaves_on_the_way_without_a_token(queues: Queues, redi
 
 async def test_who_left_joins_again_at_the_end(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    ann, bob = await joined(queues, 2)
+    ann, bob = await join_visitors(queues, 2)
     await all_gathered(queues)
     await leave(queues, ROOM, claims(ann))
     for known in (claims(ann), None):
@@ -167,7 +167,7 @@ async def test_several_tickets_are_wanted_from_the_join_on(queues: Queues) -> No
 
 async def test_calls_are_in_the_order_of_numbers(queues: Queues, redis: Client) -> None:
     await an_open_room(queues, admission_rate_per_minute=60_000, burst=1_000, active_visitors_max=None)
-    places = await joined(queues, 100)
+    places = await join_visitors(queues, 100)
     assert all(it.state == "waiting" for it in places)  # nobody is called immediately
     await admit(redis, KEYS, limit=2_000)
     assert await redis.zcard(KEYS.called) == 0
@@ -184,7 +184,7 @@ async def test_a_pre_queue_in_parts_becomes_the_queue(queues: Queues, redis: Cli
     await admit(redis, KEYS, limit=0)
     await reserve_numbers(queues.stores, ROOM)
     await gather(queues.stores.redis, ROOM, PartsSeen())
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     assert (ann.state, ann.queue_number) == ("prequeue", None)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "prequeue"
     await all_gathered(queues)
@@ -205,9 +205,9 @@ async def test_a_closed_room_takes_nobody(queues: Queues) -> None:
 
 async def test_a_part_that_was_lost_restores_the_room_and_nobody_is(queues: Queues, redis: Client) -> None:
     await an_open_room(queues, restore_window_s=0)
-    places = await joined(queues, 40)
+    places = await join_visitors(queues, 40)
     await all_gathered(queues)
-    late = await joined(queues, 40)  # in flight when a part is lost
+    late = await join_visitors(queues, 40)  # in flight when a part is lost
     await redis.delete(RoomKeys(part_id(ROOM, 0)).part, RoomKeys(part_id(ROOM, 0)).arrivals)
     await gather(queues.stores.redis, ROOM, PartsSeen())
     with pytest.raises(NotLoaded):
@@ -220,15 +220,15 @@ async def test_a_part_that_was_lost_restores_the_room_and_nobody_is(queues: Queu
     await all_gathered(queues)
     numbers = {it.visitor_id: float(it.queue_number or 0) for it in (*places, *late)}
     assert dict(await waiting(redis)) == numbers
-    (new,) = await joined(queues, 1)
+    (new,) = await join_visitors(queues, 1)
     assert (new.queue_number or 0) > max(numbers.values())
 
 
 async def test_after_redis_was_lost_tokens_bring_everybody_back(queues: Queues, redis: Client) -> None:
     await an_open_room(queues, restore_window_s=0)
-    places = await joined(queues, 30)
+    places = await join_visitors(queues, 30)
     await all_gathered(queues)
-    late = await joined(queues, 30)
+    late = await join_visitors(queues, 30)
     await redis.flushall()
     await status(queues, ROOM)
     await gather(queues.stores.redis, ROOM, PartsSeen())
@@ -240,7 +240,7 @@ async def test_after_redis_was_lost_tokens_bring_everybody_back(queues: Queues, 
 
 async def test_a_worker_that_was_overtaken_moves_nobody(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     await all_gathered(queues)
     now = await scripts.rounds(redis, KEYS)
     stale = {"epoch": now.epoch, "expected": 0, "to": now.gathered_to}
@@ -251,7 +251,7 @@ async def test_a_worker_that_was_overtaken_moves_nobody(queues: Queues, redis: C
 
 async def test_workers_at_once_move_each_visitor_once(queues: Queues, redis: Client) -> None:
     await an_open_room(queues)
-    places = await joined(queues, 200)
+    places = await join_visitors(queues, 200)
     now = await scripts.rounds(redis, KEYS)
     await scripts.rounds(redis, KEYS, after=now.number, hurry=1)
     await asyncio.gather(*(gather(queues.stores.redis, ROOM, PartsSeen()) for _ in range(5)))

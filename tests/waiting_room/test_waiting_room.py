@@ -41,7 +41,7 @@ async def tick(queues: Queues) -> Tick:
     return await admit(queues.stores.redis, KEYS, limit=2_000)
 
 
-async def joined(queues: Queues, count: int = 1) -> list[Place]:
+async def join_visitors(queues: Queues, count: int = 1) -> list[Place]:
     answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
@@ -52,7 +52,7 @@ def claims(found: Place, epoch: int = 1) -> PlaceClaims:
 
 async def test_with_no_crowd_a_visitor_walks_straight_in(queues: Queues) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues)
+    (ann,) = await join_visitors(queues)
     assert (ann.state, ann.queue_number, ann.new) == ("called", 1, True)
     inside, now = await claim(queues, ROOM, claims(ann))
     assert (inside.state, inside.new, now.active) == ("active", True, 1)
@@ -61,7 +61,7 @@ async def test_with_no_crowd_a_visitor_walks_straight_in(queues: Queues) -> None
 
 async def test_a_crowd_stands_in_the_order_it_came(queues: Queues) -> None:
     await an_open_room(queues, "paused")
-    found = await joined(queues, 1_200)
+    found = await join_visitors(queues, 1_200)
     assert [it.queue_number for it in found] == list(range(1, 1_201))
     exact, now = await place(queues, ROOM, claims(found[-1]))
     assert (exact.state, exact.ahead, now.waiting, now.state) == ("waiting", 1_199, 1_200, "paused")
@@ -77,7 +77,7 @@ async def test_one_visitor_has_one_place_whatever_they_do(queues: Queues) -> Non
 
 async def test_the_session_is_in_postgres_before_the_visitor_hears_of_it(queues: Queues) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues)
+    (ann,) = await join_visitors(queues)
     first, _ = await claim(queues, ROOM, claims(ann))
     again, _ = await claim(queues, ROOM, claims(ann))
     assert (first.new, again.new) == (True, False)
@@ -88,7 +88,7 @@ async def test_the_session_is_in_postgres_before_the_visitor_hears_of_it(queues:
 
 async def test_ending_a_session_is_remembered(queues: Queues) -> None:
     await an_open_room(queues)
-    (ann,) = await joined(queues)
+    (ann,) = await join_visitors(queues)
     await claim(queues, ROOM, claims(ann))
     await leave(queues, ROOM, claims(ann))
     await leave(queues, ROOM, claims(ann))
@@ -101,14 +101,14 @@ async def test_ending_a_session_is_remembered(queues: Queues) -> None:
 
 async def test_a_claim_while_waiting_is_the_place(queues: Queues) -> None:
     await an_open_room(queues, "paused")
-    (ann,) = await joined(queues)
+    (ann,) = await join_visitors(queues)
     found, _ = await claim(queues, ROOM, claims(ann))
     assert (found.state, found.ahead, found.new) == ("waiting", 0, False)
 
 
 async def test_what_ended_is_told_by_place_and_refused_by_claim(queues: Queues) -> None:
     await an_open_room(queues, "paused")
-    ann, bob = await joined(queues, 2)
+    ann, bob = await join_visitors(queues, 2)
     await leave(queues, ROOM, claims(ann))
     await control.remove(queues, ROOM, bob.visitor_id, by=STAFF)
     assert [(await place(queues, ROOM, claims(it)))[0].state for it in (ann, bob)] == ["left", "removed"]
@@ -144,7 +144,7 @@ async def test_a_room_that_is_not_open_says_why(
 ) -> None:
     await an_open_room(queues, state)
     with pytest.raises(refusal):
-        await joined(queues)
+        await join_visitors(queues)
 
 
 async def test_a_room_that_does_not_exist(queues: Queues) -> None:
@@ -179,7 +179,7 @@ async def test_joins_are_throttled_by_address_and_polls_by_place(stores: Stores)
 
 async def test_a_rush_beyond_the_reserved_numbers_is_numbered_without_gaps(queues: Queues) -> None:
     await an_open_room(queues, "paused")
-    batches = await asyncio.gather(*(joined(queues, 500) for _ in range(12)))
+    batches = await asyncio.gather(*(join_visitors(queues, 500) for _ in range(12)))
     numbers = sorted(it.queue_number or 0 for batch in batches for it in batch)
     assert numbers == list(range(1, 6_001))
     assert await queues.stores.postgres.fetchval("SELECT numbers_reserved FROM rooms") >= 6_000
@@ -187,7 +187,7 @@ async def test_a_rush_beyond_the_reserved_numbers_is_numbered_without_gaps(queue
 
 async def test_the_status_is_one_call_for_all_who_ask(queues: Queues) -> None:
     await an_open_room(queues, "paused", message="Doors at eight")
-    await joined(queues, 3)
+    await join_visitors(queues, 3)
     answers = await asyncio.gather(*(status(queues, ROOM) for _ in range(100)))
     assert len({id(now) for _, now in answers}) <= 2
     room, now = answers[0]
@@ -218,7 +218,7 @@ async def test_nobody_queues_for_what_is_gone(queues: Queues) -> None:
     await control.refresh(queues.stores, ROOM)
     await stock(queues.stores.redis, free=0, sold=3)
     with pytest.raises(errors.RoomSoldOut):
-        await joined(queues)
+        await join_visitors(queues)
     assert (await status(queues, ROOM))[1].state == "sold_out"
 
 
@@ -226,10 +226,10 @@ async def test_a_lottery_is_drawn_as_anyone_can_check(queues: Queues) -> None:
     await a_stored_room(queues.stores, queueing_method="lottery", admission_rate_per_minute=0)
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await tick(queues)
-    entrants = await joined(queues, 30)
+    entrants = await join_visitors(queues, 30)
     assert {it.state for it in entrants} == {"prequeue"}
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    late = (await joined(queues))[0]
+    late = (await join_visitors(queues))[0]
     assert (late.queue_number, late.ahead) == (31, 30)
     await reserve_numbers(queues.stores, ROOM)
     while await draw_batch(queues.stores, ROOM):
@@ -247,7 +247,7 @@ async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(
     lottery = {"queueing_method": "lottery", "prequeue_at": "2020-01-01T00:00:00Z"}
     await control.configure(queues, ROOM, lottery, by=STAFF)
     await tick(queues)
-    (ann,) = await joined(behind)
+    (ann,) = await join_visitors(behind)
     drawn = await queues.stores.redis.zscore(KEYS.prequeue, ann.visitor_id)
     assert (ann.state, drawn) == ("prequeue", draw_of(SEED, ann.visitor_id))
 
@@ -255,9 +255,9 @@ async def test_who_takes_a_room_for_one_without_a_lottery_still_gives_it_a_draw(
 async def test_a_store_that_is_away_is_said_so(stores: Stores) -> None:
     queues = open_queues(stores, Settings(rate_limits=False))
     await an_open_room(queues)
-    (ann,) = await joined(queues)
+    (ann,) = await join_visitors(queues)
     stores.postgres.terminate()
-    assert (await joined(queues))[0].state == "called"  # the queue itself does not need Postgres
+    assert (await join_visitors(queues))[0].state == "called"  # the queue itself does not need Postgres
     with pytest.raises(errors.StoreUnavailable):
         await claim(queues, ROOM, claims(ann))
 

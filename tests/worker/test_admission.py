@@ -56,7 +56,7 @@ async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.E
         await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
-async def joined(queues: Queues, count: int) -> list[Place]:
+async def join_visitors(queues: Queues, count: int) -> list[Place]:
     answers = await asyncio.gather(*(join(queues, ROOM, Joiner(a_visitor())) for _ in range(count)))
     return [found for found, _ in answers]
 
@@ -77,7 +77,7 @@ async def test_the_line_moves_by_itself_and_is_recorded(queues: Queues) -> None:
     await a_stored_room(queues.stores, admission_rate_per_minute=6_000, burst=100)
     async with controllers(queues.stores):
         await control.set_state(queues, ROOM, "open", by=STAFF)
-        await joined(queues, 300)
+        await join_visitors(queues, 300)
         now = await until(queues, "everybody is called", lambda now: now.serving_position == 300)
         assert now.called == 300
 
@@ -110,7 +110,7 @@ async def test_four_workers_admit_no_more_than_one_would(queues: Queues) -> None
     await a_stored_room(queues.stores, admission_rate_per_minute=12_000, active_visitors_max=None)
     await control.set_state(queues, ROOM, "open", by=STAFF)
     opened = (await status(queues, ROOM))[1]
-    await joined(queues, 2_000)
+    await join_visitors(queues, 2_000)
     async with controllers(queues.stores, 4):
         now = await until(queues, "some seconds of calls", lambda now: now.serving_position > 700)
     allowed = 200 + (now.now_ms - opened.now_ms) * 12_000 // 60_000
@@ -131,7 +131,7 @@ async def test_a_room_is_ticked_as_often_as_time_brings_something(queues: Queues
     assert next_tick_s(empty._replace(due_in_ms=None), moved=False) == SLOW_TICK_S
     assert next_tick_s(empty._replace(due_in_ms=600), moved=False) == 0.6
     assert next_tick_s(empty._replace(restoring=True), moved=False) == TICK_S
-    await joined(queues, 1)
+    await join_visitors(queues, 1)
     waits = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert not rests(waits)
     assert waits.call_in_ms is None  # with a rate of zero, waiting alone gets nobody called
@@ -142,7 +142,7 @@ async def test_a_room_is_ticked_as_often_as_time_brings_something(queues: Queues
 async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(queues: Queues) -> None:
     await a_stored_room(queues.stores, admission_rate_per_minute=100, burst=1)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await joined(queues, 5)
+    await join_visitors(queues, 5)
     tick = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert tick.call_in_ms is not None
     assert 0 < tick.call_in_ms <= 600
@@ -159,7 +159,7 @@ async def test_the_schedule_acts_within_a_second(queues: Queues) -> None:
     await a_stored_room(queues.stores, prequeue_at=begins, opens_at=opens, admission_rate_per_minute=600)
     async with controllers(queues.stores):
         in_prequeue = await until(queues, "the pre-queue", lambda now: now.state == "prequeue")
-        (ann,) = await joined(queues, 1)
+        (ann,) = await join_visitors(queues, 1)
         assert ann.state == "prequeue"
         open_now = await until(queues, "the opening", lambda now: now.state == "open" and now.called == 1)
     assert in_prequeue.now_ms - begins.timestamp() * 1000 < 1_500
@@ -171,7 +171,7 @@ async def test_a_lottery_is_drawn_and_called_without_anybody_asking(queues: Queu
     async with controllers(queues.stores, 2):
         await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
         await until(queues, "the pre-queue", lambda now: now.state == "prequeue")
-        await joined(queues, 900)
+        await join_visitors(queues, 900)
         await control.set_state(queues, ROOM, "open", by=STAFF)
         now = await until(
             queues, "everybody is called", lambda now: now.serving_position == 900 and now.called == 900
@@ -185,7 +185,7 @@ async def test_numbers_are_reserved_before_they_run_out(queues: Queues) -> None:
     await a_stored_room(queues.stores)
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await control.set_state(queues, ROOM, "pause", by=STAFF)
-    await joined(queues, 900)
+    await join_visitors(queues, 900)
     async with controllers(queues.stores):
 
         async def reserved() -> bool:
@@ -205,7 +205,7 @@ async def test_a_change_that_redis_missed_arrives(queues: Queues) -> None:
 async def test_a_wiped_redis_is_noticed_and_restored_without_visitors(queues: Queues) -> None:
     await a_stored_room(queues.stores, restore_window_s=1, admission_rate_per_minute=60)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    (ann,) = await joined(queues, 1)
+    (ann,) = await join_visitors(queues, 1)
     await claim(queues, ROOM, token(ann.visitor_id, 1))
     client: Client = queues.stores.redis
     async with controllers(queues.stores, 2):
@@ -235,7 +235,7 @@ async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_
     await a_stored_room(stores, admission_rate_per_minute=6_000)
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await control.set_state(queues, ROOM, "pause", by=STAFF)
-    await joined(queues, 5_000)
+    await join_visitors(queues, 5_000)
     address = urlsplit(database_url)
     async with a_wire(address.hostname or "", address.port or 0) as wire:
         local = f"{address.username}:{address.password}@127.0.0.1:{wire.port}"
@@ -276,7 +276,7 @@ async def test_two_worker_processes_one_killed_the_line_moves_on_and_the_other_s
 ) -> None:
     await a_stored_room(queues.stores, admission_rate_per_minute=600)
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await joined(queues, 500)
+    await join_visitors(queues, 500)
     start = "from app.settings import Settings; from worker import main; main.run(Settings(), None)"
     environment = os.environ | {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     workers = [

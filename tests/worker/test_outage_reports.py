@@ -13,7 +13,7 @@ from tests.conftest import Servers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room
 from tests.support.waiting import wait_until
 from tests.support.wire import a_wire
-from tests.worker.test_admission import OFF, controllers, joined, until
+from tests.worker.test_admission import OFF, controllers, join_visitors, until
 
 
 @pytest.mark.parametrize("store", ["redis", "postgres"])
@@ -35,7 +35,7 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
             pool = await connect_postgres(address.geturl(), timeout_s=1, connections_max=4)
             outages = Stores(stores.redis, pool)
         async with controllers(outages):
-            await joined(queues, 1)
+            await join_visitors(queues, 1)
             await until(queues, "the call", lambda now: now.called == 1)
 
             called_ms = (await status(queues, ROOM))[1].now_ms
