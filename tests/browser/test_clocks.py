@@ -32,9 +32,9 @@ async def test_the_visitors_own_time_is_beside_that_of_the_event_where_it_differ
         name: await product.a_sale(event={"starts_at": at, "timezone": "Europe/Berlin"})
         for name, at in STARTS.items()
     }
-    for zone, told in YOURS.items():
+    for zone, expected in YOURS.items():
         page = await (await visitor(locale="en-GB", timezone_id=zone)).new_page()
-        for (name, room_id), yours in zip(rooms.items(), told, strict=True):
+        for (name, room_id), yours in zip(rooms.items(), expected, strict=True):
             await page.goto(f"{product.url}/rooms/{room_id}")
             head = page.locator("main").filter(has=page.get_by_text(TOLD[name])).locator(".facts").first
             await expect(head.locator("time")).to_have_text(TOLD[name])

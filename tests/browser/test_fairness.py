@@ -70,7 +70,7 @@ async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None
     )
     for it, (kind, _), kinds in zip(exports, LOGS, found, strict=True):
         findings = drawn.audit(it).findings
-        ours = [f"{said.leaf} {said.kind}" for said in findings if said.kind not in OF_THE_PAGE]
+        ours = [f"{finding.leaf} {finding.kind}" for finding in findings if finding.kind not in OF_THE_PAGE]
         assert sorted(kinds) == sorted(ours), kind
 
 

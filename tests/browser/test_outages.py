@@ -65,9 +65,9 @@ async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContex
     with product.frozen("valkey"):
         await expect(live.locator('[data-notice="lost"]')).to_be_visible()
         # The page also reloads by itself; whichever comes first cancels the other.
-        async with plain.expect_response(lambda it: it.status == 503) as told:
+        async with plain.expect_response(lambda it: it.status == 503) as refusal:
             await plain.reload()
-        assert int((await told.value).headers["retry-after"]) >= 1
+        assert int((await refusal.value).headers["retry-after"]) >= 1
         await expect(plain.get_by_role("heading", name="One moment, please")).to_be_visible()
     await asyncio.gather(
         expect(heading(plain)).to_have_text("You are in the queue", timeout=2 * EXPECT_TIMEOUT_MS),

@@ -89,7 +89,7 @@ async def test_the_map_goes_by_keyboard_and_says_where_it_is(visitor: OpenContex
     spoken = page.locator("[data-spoken]")
     canvas = page.get_by_role("application", name="Seats of Northern Lights")
     await canvas.focus()
-    for key, told in [
+    for key, text in [
         ("ArrowRight", "Stalls, row A, seat 1. €70.00. Free"),
         ("ArrowRight", "Stalls, row A, seat 2. €70.00. Free"),
         ("ArrowDown", "Stalls, row B, seat 2. €70.00. Free"),
@@ -100,7 +100,7 @@ async def test_the_map_goes_by_keyboard_and_says_where_it_is(visitor: OpenContex
         ("ArrowLeft", "Circle, row A, seat 6. €45.00. Free"),
     ]:
         await page.keyboard.press(key)
-        await expect(spoken).to_have_text(told)
+        await expect(spoken).to_have_text(text)
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("That is over the limit for one person.")).to_be_visible()
     await page.get_by_role("button", name="Remove Circle, row A, seat 7").click()

@@ -48,36 +48,36 @@ class CountingStores:
 async def counted(servers: Servers, stores: Stores) -> AsyncIterator[CountingStores]:
     """The same stores, but with a Redis client that only the worker uses."""
     client: Any = await connect_redis(servers.redis_url, timeout_s=5)
-    found = CountingStores(Stores(client, stores.postgres))
+    counting = CountingStores(Stores(client, stores.postgres))
 
     class Counting(client.connection_pool.connection_class):
         async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
-            found.round_trips += 1
+            counting.round_trips += 1
             await super().send_packed_command(*arguments, **options)
 
     await client.connection_pool.disconnect()
     client.connection_pool.connection_class = Counting
-    yield found
+    yield counting
     await client.aclose()
 
 
-async def measure_load(found: CountingStores, stores: Stores, room_id: str) -> StoreLoad:
+async def measure_load(counting: CountingStores, stores: Stores, room_id: str) -> StoreLoad:
     """Count for a few seconds."""
     client: Any = stores.redis
     samples = RoomKeys(RoomId(room_id)).samples
 
-    async def so_far() -> tuple[float, int, int]:
+    async def totals() -> tuple[float, int, int]:
         seconds, micros = await client.time()
         scripts = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
-        return seconds + micros / 1e6, found.round_trips, scripts
+        return seconds + micros / 1e6, counting.round_trips, scripts
 
     async def sampled(times: int) -> bool:
         return bool(await client.xlen(samples) >= times)
 
     await wait_until(partial(sampled, STARTED), "a worker that has started all of its loops")
-    before = await so_far()
+    before = await totals()
     await wait_until(partial(sampled, STARTED + MOMENTS), "some samples")
-    took_s, *counted = (after - start for after, start in zip(await so_far(), before, strict=True))
+    took_s, *counted = (after - start for after, start in zip(await totals(), before, strict=True))
     return StoreLoad(*(count / took_s for count in counted))
 
 

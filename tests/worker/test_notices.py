@@ -85,11 +85,11 @@ async def test_killed_again_and_again_it_loses_nothing(
         await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait for leases
         with a_worker(servers, database_url):
 
-            async def all_told() -> bool:
+            async def all_delivered() -> bool:
                 relayed = await outbox.lag_s(stores.postgres) == 0  # checked first: relayed means deliveries
                 return relayed and await stored.pending(stores.postgres) == 0
 
-            await wait_until(all_told, "the rest")
+            await wait_until(all_delivered, "the rest")
         for got in receiver.received:
             got.verified(target.secret)
         for name in names:
