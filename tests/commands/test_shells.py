@@ -37,7 +37,7 @@ COMMANDS = "SET shells 'two words'\nGET shells\nDEL shells\nGET shells\nNOPE\n\"
 def test_commands_reach_redis_also_without_a_client_of_its_own(servers: Servers, tmp_path: Path) -> None:
     settings = {"REDIS_URL": servers.redis_url, "DATABASE_URL": servers.database_url}
     assert run("redis-cli", "--", "PING", **settings).stdout.strip() == "PONG"
-    ended = run("redis-cli", told=COMMANDS, path=str(tmp_path), **settings)
+    ended = run("redis-cli", typed=COMMANDS, path=str(tmp_path), **settings)
     assert ended.returncode == 0, ended.stderr
     printed = [it.strip() for it in ended.stdout.replace("redis> ", "").splitlines()]
     assert printed[:4] == ["OK", "two words", "1", "(nil)"]
