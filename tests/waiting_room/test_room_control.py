@@ -17,7 +17,8 @@ from app.store.connections import Stores
 from app.store.scripts.admission import admit
 from app.store.sql.waiting_room import rooms
 from app.store.sql.waiting_room.rooms import record_progress
-from app.waiting_room import control, emptying
+from app.waiting_room import control, emptying, recent_status
+from app.waiting_room.advance import advance
 from app.waiting_room.control import configure, create_room, push, set_state
 from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, claim, join, open_queues, status
@@ -221,3 +222,34 @@ async def test_the_numbers_of_a_room(queues: Queues) -> None:
     counted = (await stats.room(queues, ROOM)).counted
     assert (counted.joined, counted.admitted, counted.no_shows) == (3, 3, 0)
     assert await stats.waits_s(queues, ROOM) == {"p50": 0, "p90": 0, "p99": 0}
+
+
+async def test_nobody_is_called_by_hand_in_a_room_that_cannot_call_now(queues: Queues) -> None:
+    await a_stored_room(queues.stores, admission_rate_per_minute=0)
+    with pytest.raises(errors.Conflict, match="scheduled"):
+        await advance(queues, ROOM, 1, by=STAFF)
+    await set_state(queues, ROOM, "open", by=STAFF)
+    ann = (await join(queues, ROOM, Joiner(a_visitor())))[0]
+    client: Any = queues.stores.redis
+    await client.hset(KEYS.conf, "restoring", 1)
+    with pytest.raises(errors.Restoring):
+        await advance(queues, ROOM, 1, advance_id="once", by=STAFF)
+    await client.hset(KEYS.conf, "restoring", 0)
+    assert await queues.stores.postgres.fetchval("SELECT count(*) FROM audit WHERE action = 'advance'") == 0
+    assert (await advance(queues, ROOM, 1, advance_id="once", by=STAFF)).called == 1
+    assert (await claim(queues, ROOM, token(ann.visitor_id, ann.token_number)))[0].state == "active"
+
+
+async def test_what_is_known_of_many_rooms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[str]()
+
+    async def status_of(room_id: RoomId) -> tuple[Any, Any]:
+        read.append(room_id)
+        return None, f"status of {room_id}"
+
+    monkeypatch.setattr(recent_status, "KNOWN_MAX", 2)
+    recent = recent_status.RecentStatus(status_of)
+    for name in ("a", "b", "a", "c", "a"):
+        found: object = await recent.of(RoomId(name))
+        assert found == f"status of {name}"
+    assert read == ["a", "b", "c", "a"]

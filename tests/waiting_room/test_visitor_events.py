@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app import metrics
 from app.notifications.relay import relay
 from app.store.connections import Stores
 from app.store.redis import visitor_events as stream
 from app.store.scripts import room
+from app.store.sql.locks import try_lock
+from app.waiting_room import visitor_events
 from app.waiting_room.visitor_events import move_to_outbox
 from tests.support.builders import KEYS, NOW, ROOM, a_room, a_stored_room
 from tests.support.queue_steps import claim, join, tick
@@ -69,6 +73,28 @@ async def test_what_was_handed_on_by_a_worker_that_died_then_is_not_told_again(s
     left: Any = await stores.redis.dump(KEYS.visitor_events)
     await move_to_outbox(stores, ROOM, 0)
     await stores.redis.restore(KEYS.visitor_events, 0, left, replace=True)
+    await move_to_outbox(stores, ROOM, 0)
+    assert await published(stores) == STORY
+
+
+async def test_a_long_stream_is_moved_in_pages_and_no_more_than_one_round_s_worth(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitor_events, "PAGE", 2)
+    monkeypatch.setattr(visitor_events, "PAGES_MAX", 3)
+    await a_sale_tonight(stores)
+    await move_to_outbox(stores, ROOM, 0)
+    assert await published(stores) == STORY[:6]
+    await move_to_outbox(stores, ROOM, 0)
+    assert await published(stores) == STORY
+
+
+async def test_a_room_that_another_worker_is_at_is_left_to_it(stores: Stores) -> None:
+    await a_sale_tonight(stores)
+    async with stores.postgres.acquire() as other, other.transaction():
+        assert await try_lock(other, "fairgate visitor events", ROOM)
+        await move_to_outbox(stores, ROOM, 0)
+        assert await published(stores) == []
     await move_to_outbox(stores, ROOM, 0)
     assert await published(stores) == STORY
 
