@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.core.notifications.webhook_policy import is_public, new_secret, retry_after_s
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotAccepted
+from app.store.traces import Sampling, Tracer
 from tests.support.receiver import Receiver, receiving
 
 
@@ -156,3 +157,42 @@ async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch:
         assert [it.headers["host"] for it in receiver.received] == [f"two.example:{port}"] * 2
         with pytest.raises(AddressRefused):
             await safe_post.post(client, named, new_secret(), "m1", "{}", private=False)
+
+
+async def test_a_public_address_is_allowed_and_a_name_without_any_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    public = safe_post.parse("https://93.184.216.34/hook")
+    assert await safe_post.checked(public, private=False) == ["93.184.216.34"]
+
+    async def resolved(*_: Any, **__: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    with pytest.raises(AddressRefused, match="no address"):
+        await safe_post.checked(public, private=True)
+
+
+@pytest.mark.parametrize(("answer", "status"), [(200, 200), (503, 503), (None, None)])
+async def test_a_trace_has_the_status_if_there_was_an_answer(answer: int | None, status: int | None) -> None:
+    span = Tracer(Sampling(1 << 64, follows=False), lambda _: None).request(None)
+    assert span is not None
+    async with receiving(answer=answer or 200) as receiver, safe_post.open_client() as client:
+        url = receiver.url if answer else "http://127.0.0.1:9/"
+        sent = safe_post.post(client, url, new_secret(), "m1", "{}", private=True, span=span)
+        if answer == 200:
+            assert await sent == 200
+        else:
+            with pytest.raises(NotAccepted):
+                await sent
+        assert span.attributes.get("http.response.status_code") == status
+        assert [it.headers["traceparent"] for it in receiver.received] == [span.traceparent] * bool(answer)
+
+
+async def test_a_receiver_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    monkeypatch.setattr(safe_post, "POST_TIMEOUT_S", 0.1)
+    async with silent, safe_post.open_client() as client:
+        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+        with pytest.raises(NotAccepted, match="no answer within"):
+            await safe_post.post(client, url, new_secret(), "m1", "{}", private=True)

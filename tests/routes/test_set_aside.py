@@ -18,12 +18,12 @@ from app.store.sql.notifications import mails, outbox
 from app.store.sql.set_aside import SetAside
 from tests.notifications.test_outbox import hold, read_stream
 from tests.routes.conftest import Web
+from tests.support.mails import make_due, queue_mails, states
 from tests.support.receiver import receiving
 from tests.support.sales import a_sale
 from tests.support.waiting import wait_until
 from tests.support.webhooks import OPEN, a_webhook
 from tests.worker.test_jobs import at_work
-from tests.worker.test_mail import make_due, queue_mails, states
 from worker.channels import send_queued
 from worker.notices import deliver_notices, relay_notices
 

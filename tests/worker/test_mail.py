@@ -13,7 +13,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.clock import now_ms
-from app.notifications import relay
 from app.notifications.channels.email import Mailer, open_mailer, send_due
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
@@ -22,11 +21,11 @@ from app.store.redis import busy
 from app.store.sql.notifications import mailboxes
 from app.store.sql.notifications import mails as stored
 from app.store.sql.notifications.mailboxes import NewMailbox
-from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.platform.outside import killed_at_the_end
 from tests.support.mail_server import MailServer, mail_server
-from tests.support.sales import GALA, HALL, a_sale
+from tests.support.mails import make_due, queue_mails, states
+from tests.support.sales import HALL, a_sale
 from tests.support.waiting import wait_until
 from worker import mail
 from worker.context import WorkerContext
@@ -49,31 +48,6 @@ def mailer(server: MailServer) -> Mailer:
         smtp_url=SecretStr(server.url), mail_from="tickets@example.org", secret=SecretStr("s" * 32)
     )
     return open_mailer(settings)
-
-
-async def queue_mails(stores: Stores, *emails: str, first: int = 0) -> None:
-    """Create a hold for each address, each with its own visitor, and relay the events."""
-    holds = []
-    for number, email in enumerate(emails, first):
-        new = NewMailbox(HALL, f"visitor-{number}", email, "", guest=True, confirmed=True)
-        await mailboxes.save(stores.postgres, new)
-        terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
-        holds.append(NewHold(f"res-{number:03}", f"visitor-{number}", "print", terms))
-    epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")
-    assert len(await insert_holds(stores.postgres, Origin(HALL, epoch, GALA), holds)) == len(emails)
-    while await relay.relay(stores):
-        pass
-
-
-async def states(stores: Stores) -> dict[str, tuple[str, str]]:
-    """State and reason of each mail, by recipient."""
-    rows = await stores.postgres.fetch("SELECT recipient, state, why FROM mails")
-    return {row["recipient"]: (row["state"], row["why"]) for row in rows}
-
-
-async def make_due(stores: Stores) -> None:
-    """Retries, and mail leased by a dead worker, are due now."""
-    await stores.postgres.execute("UPDATE mails SET due_at = now() - interval '1 s'")
 
 
 def a_worker(servers: Servers, database_url: str, server: MailServer) -> AbstractContextManager[None]:
