@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -48,38 +48,34 @@ async def hasty(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
         yield found
 
 
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a new connection."""
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-
-
 async def dripped(url: str, method: str, path: str, every_s: float, headers: str = "") -> str:
     """The status line for a body that is announced and arrives one byte at a time, for ever."""
-    async with connected(url) as (reader, writer):
-        host = urlsplit(url).netloc
-        writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {url}\r\nContent-Type: application/json\r\n"
-            f"{headers}Content-Length: 5000\r\n\r\n".encode()
+    parts, loop = urlsplit(url), asyncio.get_running_loop()
+    with socket.socket() as connection:
+        connection.setblocking(False)
+        await loop.sock_connect(connection, (parts.hostname, parts.port))
+        request = (
+            f"{method} {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nOrigin: {url}\r\n"
+            f"Content-Type: application/json\r\n{headers}Content-Length: 5000\r\n\r\n"
         )
+        await loop.sock_sendall(connection, request.encode())
 
         async def dripping() -> None:
-            while True:
-                writer.write(b" ")
-                await writer.drain()
-                await asyncio.sleep(every_s)
+            # A stream would discard an answer that has arrived if the connection is closed when it sends.
+            with suppress(ConnectionError):
+                while True:
+                    await loop.sock_sendall(connection, b" ")
+                    await asyncio.sleep(every_s)
 
         sending = asyncio.create_task(dripping())
+        answer = b""
         try:
-            return (await reader.readline()).decode().strip()
+            while b"\n" not in answer and (received := await loop.sock_recv(connection, 4096)):
+                answer += received
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+        return answer.partition(b"\r\n")[0].decode()
 
 
 @pytest.mark.parametrize("server", ["hypercorn", "granian"])
