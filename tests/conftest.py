@@ -15,6 +15,7 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from hypothesis.internal.conjecture import providers
 from structlog._config import BoundLoggerLazyProxy
 
 from app.runtime import embedded_postgres, embedded_stores, gc_tuning, installation
@@ -31,6 +32,8 @@ hypothesis.settings.register_profile(
     "tests", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("tests")
+# It would also try the constants of whichever of our modules other tests have imported in this process.
+vars(providers)["is_local_module_file"] = lambda _path: False
 
 # Tracebacks as Python prints them, and as our processes log them: with the values of all variables, which is
 # what structlog does by itself where Rich is installed, one takes half a second of CPU.

@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 import schemathesis
 from pydantic import SecretStr
-from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from schemathesis.config import (
+    ChecksConfig,
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
 
 from app.store.connections import connected
 from tests.conftest import Servers
@@ -21,11 +27,13 @@ from tests.support.receiver import receiving
 
 CALL_TIMEOUT_S = 15
 BASE = "http://fairgate.test"  # of links in mails
+REFUSALS = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, 503]  # too many seats are too large
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
         default=ProjectConfig(
             max_stream_events=1,  # streams are endless
             request_timeout=CALL_TIMEOUT_S,
+            checks=ChecksConfig.from_dict({"negative_data_rejection": {"expected-statuses": REFUSALS}}),
             generation=GenerationConfig(with_security_parameters=False),  # the world has valid ones
         )
     )
