@@ -95,6 +95,7 @@ async def finish(
 
 def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -> Identity:
     """The user that an id_token names, after checking its signature, issuer, audience, times and nonce."""
+    from authlib.common.errors import AuthlibBaseError
     from authlib.oidc.core import CodeIDToken
     from joserfc import jwt
     from joserfc.errors import JoseError
@@ -109,18 +110,16 @@ def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -
         params = {"nonce": nonce, "client_id": client.client_id}
         claims = CodeIDToken(token.claims, token.header, options, params)
         claims.validate(leeway=LEEWAY_S)
-    except (JoseError, ValueError, KeyError, TypeError):
-        raise CredentialInvalid(REFUSED) from None
-    except Exception as error:  # Authlib's errors have no common base class
-        if not type(error).__module__.startswith(("authlib", "joserfc")):
-            raise
+    except (JoseError, AuthlibBaseError, ValueError, KeyError, TypeError):
         raise CredentialInvalid(REFUSED) from None
     user: dict[str, Any] = token.claims
+    if not isinstance(user["sub"], str) or not user["sub"]:  # else everybody with `null` would be one person
+        raise CredentialInvalid(REFUSED)
     groups = user.get(client.groups) or []
     verified = user.get("email_verified") is True and isinstance(user.get("email"), str)
     return Identity(
         client.issuer,
-        str(user["sub"]),
+        user["sub"],
         user["email"] if verified else "",
         str(user.get("name") or ""),
         tuple(str(it) for it in groups) if isinstance(groups, list) else (),
@@ -155,5 +154,5 @@ async def _json(http: httpx.AsyncClient, method: str, address: str, of: Any, **s
         if answer.status_code != 200 or len(answer.content) > ANSWER_MAX:
             raise CredentialInvalid(AWAY)
         return msgspec.json.decode(answer.content, type=of)
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError):
         raise CredentialInvalid(AWAY) from None

@@ -24,6 +24,9 @@ from app.store.sql.accounts.passkeys import Passkey
 
 CREDENTIAL_MAX = 20_000  # characters of a browser's response
 NAME_MAX = 60
+# What py_webauthn raises besides its own errors for responses that no authenticator sends, such as an
+# attestation with an empty list of certificates, or JSON nested thousands of levels deep.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 BAD = "This passkey could not be read. Try again."
 UNKNOWN = "This passkey is not registered here, or its account is deactivated."
 
@@ -96,7 +99,7 @@ def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, 
             expected_origin=origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, *UNREADABLE):
         raise CredentialInvalid(BAD) from None
     return registration.credential_id, registration.credential_public_key, registration.sign_count
 
@@ -143,7 +146,7 @@ def verified_use(origin: str, challenge: str, sent: str, public_key: bytes, coun
             credential_current_sign_count=count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, *UNREADABLE):
         raise CredentialInvalid(BAD) from None
     new: int = done.new_sign_count
     return new

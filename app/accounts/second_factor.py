@@ -26,7 +26,10 @@ STEP_S = 5 * 60
 TRIES_MAX = 5  # codes per sign-in
 CODE_MAX = 40
 WRONG = "This code is wrong or was already used. Wait for the next one."
-NO_SECRET = "The code cannot be checked because FAIRGATE_SECRET has changed. Use a recovery code."
+NO_SECRET = (
+    "The code cannot be checked because FAIRGATE_SECRET has changed. Sign in with a passkey, or ask an admin "
+    "to remove your second factors."
+)
 
 
 def is_needed(needed: Needed, role: Role) -> bool:
