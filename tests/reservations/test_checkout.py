@@ -24,8 +24,8 @@ from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill
-from tests.store.test_reservations import WAITING
 from tests.support.payments import a_hold, card, current_state, payments, settle_until, total_charged
+from tests.support.races import WAITING
 from tests.support.sales import (
     GALA,
     LIVE,

@@ -7,11 +7,21 @@ from collections import Counter
 
 import pytest
 
-from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
+from app.core.errors import (
+    IdempotencyKeyReused,
+    LimitExceeded,
+    Refusal,
+    Restoring,
+    SeatTaken,
+    SoldOut,
+    ValidationFailed,
+)
 from app.core.model import TicketTypeId
 from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, ReserveResult, cancel, check, confirm, get, reserve
+from app.reservations.seat_map import live_rows
+from app.restoring.loaded_rooms import LoadedRooms
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.scripts import stock as stock_scripts
@@ -261,3 +271,12 @@ async def test_the_check_finds_what_is_wrong_with_a_seat(stores: Stores, wrong: 
         else:
             await stores.redis.execute_command(*command)
         assert any("seat" in line for line in await check(stores, GALA))
+
+
+async def test_no_seats_are_shown_while_the_room_is_being_restored(stores: Stores) -> None:
+    async with a_hall(stores):
+        rooms = LoadedRooms(stores)
+        assert set(await live_rows(rooms, HALL)) == {"stalls"}
+        await stores.redis.hset(LIVE.conf, "restoring", "1")
+        with pytest.raises(Restoring):
+            await live_rows(rooms, HALL)

@@ -10,6 +10,7 @@ import pytest
 
 from app.core.model import EventId
 from app.notifications.email_content import open_writer, write
+from app.reservations import refunds
 from app.reservations.consistency import check
 from app.reservations.holds import repair
 from app.store.connections import Stores
@@ -183,3 +184,43 @@ async def test_a_part_that_came_back_after_the_rest_was_refunded_is_tried_again(
     assert found is not None
     assert (found.refund.state, found.refund.why) == ("done", "")
     assert await stores.postgres.fetchval(counted) == 3_000
+
+
+async def retry(web: Web, order: str, refund_id: str = "") -> httpx.Response:
+    form = {"refund_id": refund_id}
+    return await web.post(f"/admin/orders/{order}/retry-refund", headers=await web.staff(), data=form)
+
+
+async def test_only_refunds_that_failed_and_are_covered_are_tried_again(
+    web: Web, worker: WorkerContext, stores: Stores
+) -> None:
+    await web.event(floor=9)
+    order, _ = await a_purchase(web)
+    assert (await retry(web, order)).status_code == 409  # none of the whole order
+    part = (await refund(web, order, amount=3_000)).json()["refund_id"]
+    assert (await retry(web, order, part)).status_code == 409  # it is done
+    assert (await retry(web, order, "unknown")).status_code == 404
+    other, _ = await a_purchase(web)
+    assert (await retry(web, other, part)).status_code == 404
+    assert (await retry(web, "nothing", part)).status_code == 404
+    await rows.mark_failed(stores.postgres, part, "the bank sent it back")
+    await stores.postgres.execute("UPDATE simulated_charges SET refunds = '{}'")
+    assert (await refund(web, order, "r2", amount=8_000)).json()["state"] == "done"
+    assert (await retry(web, order, part)).status_code == 409  # 20.00 are left
+    found = await rows.select_one(stores.postgres, part)
+    assert found is not None
+    assert (found.refund.state, found.refund.why) == ("failed", "the bank sent it back")
+    trail = (await web.get(f"/v1/audit?kind=reservation&id={order}", headers=web.as_("operator"))).json()
+    assert "retry_refund" not in {it["action"] for it in trail["items"]}
+
+
+async def test_an_order_has_a_limited_number_of_refunds(
+    web: Web, worker: WorkerContext, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refunds, "PARTS_MAX", 2)
+    await web.event(floor=5)
+    order, _ = await a_purchase(web)
+    for key in ("r1", "r2", "r2"):
+        assert (await refund(web, order, key, amount=1)).status_code == 201
+    assert code(await refund(web, order, "r3", amount=1)) == (409, "conflict")
+    assert await gave_back(stores) == [1, 1]

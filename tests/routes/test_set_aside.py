@@ -140,6 +140,18 @@ async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web
         assert len(receiver.of("r1")) == 1
 
 
+async def test_a_delivery_to_a_webhook_that_is_gone_stays_set_aside(stores: Stores, web: Web) -> None:
+    await failures.set_aside(stores, "webhook", "gone/1/1", "ValueError: x", content="", room_id=None)
+    it = await only(stores)
+    assert it is not None
+    staff, path = await web.staff("operator"), f"/admin/health/set-aside/{it.set_aside_id}"
+    assert (await web.post(f"{path}/again", data={}, headers=staff)).status_code == 409
+    assert await only(stores) == it
+    assert (await web.get("/v1/audit?kind=set%20aside%20webhook", headers=web.as_("operator"))).json()[
+        "items"
+    ] == []
+
+
 async def test_what_is_wrong_with_everything_sets_nothing_aside(stores: Stores) -> None:
     """Otherwise a single faulty statement of ours would set aside every event that others should receive."""
     await a_sale(stores)

@@ -11,7 +11,7 @@ from app.store.away import POSTGRES_AWAY
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill, begin
 from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
-from tests.store.test_reservations import WAITING
+from tests.support.races import WAITING
 from tests.support.sales import GALA, HALL, a_sale, rows
 from tests.support.waiting import wait_until
 

@@ -16,17 +16,12 @@ from app.store.sql.reservations.reservations import (
     fetch_one,
     insert_holds,
 )
+from tests.support.races import WAITING
 from tests.support.sales import GALA, HALL, a_sale, counters, rows
 from tests.support.waiting import wait_until
 
 ORIGIN = Origin(HALL, 1, GALA)
 NOW_MS = 1_790_000_000_123
-
-
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE wait_event_type = 'Lock' AND datname = current_database()
-"""
 
 
 def new_hold(reservation_id: str, items: str = "floor:2:5000") -> NewHold:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from app.store.connections import Stores
+from app.store.connections import Connection, Stores
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 
 
 async def lose_to(stores: Stores, change: str, *arguments: object, call: Coroutine[Any, Any, T]) -> T:
@@ -27,3 +32,19 @@ async def lose_to(stores: Stores, change: str, *arguments: object, call: Corouti
             await wait_until(waits, "the call to wait for the row", every_s=0.002)
             assert not task.done(), "the call did not come to the changed row"
         return await task
+
+
+@asynccontextmanager
+async def just_before(
+    stores: Stores, call: Coroutine[Any, Any, T], table: str
+) -> AsyncIterator[tuple[Connection, asyncio.Task[T]]]:
+    """Let `call` run until it needs this table; what the block does is done before that.
+
+    Yields a connection in a transaction that ends with the block, and the call, which goes on then.
+    """
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(call)
+        await wait_until(lambda: stores.postgres.fetchval(WAITING), f"the call waiting for {table}")
+        yield connection, task
+        assert not task.done()

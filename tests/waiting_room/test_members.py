@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -17,21 +14,19 @@ from app.core.model import Place, Room, VisitorId
 from app.core.tokens.place_tokens import PlaceSigner, new_member_id, new_visitor_id
 from app.core.waiting_room.members import MemberLogin, is_member
 from app.settings import Settings
-from app.store.connections import Connection, Stores
+from app.store.connections import Stores
 from app.store.sql.waiting_room.identities import ShownIdentity
 from app.waiting_room import control, identities, members, room_invites
 from app.waiting_room.joining import Joiner
 from app.waiting_room.members import Member, MemberLogins
 from app.waiting_room.queue import Queues, claim, join, open_queues, place
-from tests.store.test_reservations import WAITING
 from tests.support.builders import ROOM, STAFF, a_stored_room, token
-from tests.support.waiting import wait_until
+from tests.support.races import just_before
 
 SECRET = b"only for these tests"
 SIGNER, LINKS = PlaceSigner(SECRET), InvitationSigner(SECRET)
 ANN = Member(b"ann")
 MAILBOX = ShownIdentity(b"mailbox of ann", "email")
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -55,19 +50,6 @@ async def state_of(queues: Queues, found: Place) -> str:
     return (await place(queues, ROOM, claims))[0].state
 
 
-@asynccontextmanager
-async def just_before(
-    queues: Queues, call: Coroutine[Any, Any, T], locked: str
-) -> AsyncIterator[tuple[Connection, asyncio.Task[T]]]:
-    """Let `call` wait for this table; what the block does in its transaction comes first."""
-    async with queues.stores.postgres.acquire() as other, other.transaction():
-        await other.execute(f"LOCK TABLE {locked} IN ACCESS EXCLUSIVE MODE")
-        running = asyncio.create_task(call)
-        await wait_until(lambda: queues.stores.postgres.fetchval(WAITING), "the call waiting for the lock")
-        yield other, running
-        assert not running.done()
-
-
 async def test_a_member_who_has_not_joined_yet_is_bound_to_the_last_browser(queues: Queues) -> None:
     await an_open_room(queues)
     first = await members.enter(queues, ROOM, ANN, None)
@@ -84,7 +66,7 @@ async def test_of_two_browsers_the_member_uses_at_once_one_gets_the_place(queues
     found = await joined(queues, await members.enter(queues, ROOM, ANN, None))
     third = new_member_id()
     entering = members.enter(queues, ROOM, ANN, None)
-    async with just_before(queues, entering, "removed_visitors") as (faster, slower):
+    async with just_before(queues.stores, entering, "removed_visitors") as (faster, slower):
         await faster.execute("UPDATE members SET visitor_id = $1", third)
     with pytest.raises(MemberElsewhere):
         await slower
@@ -147,7 +129,10 @@ async def test_an_invitation_is_for_one_browser_and_its_link_is_exact(queues: Qu
 async def test_an_invitation_of_a_room_that_is_being_deleted_gives_no_place(queues: Queues) -> None:
     await an_open_room(queues)
     link = await an_invitation(queues)
-    async with just_before(queues, room_invites.accept(queues, ROOM, link, None), "members") as (other, late):
+    async with just_before(queues.stores, room_invites.accept(queues, ROOM, link, None), "members") as (
+        other,
+        late,
+    ):
         await other.execute("DELETE FROM rooms")
     with pytest.raises(RoomNotFound):
         await late
@@ -194,7 +179,7 @@ async def test_of_two_browsers_that_show_a_mailbox_at_once_one_is_bound_to_it(
     await identities.enter(queues, room, MAILBOX, first)
     bound = third if faster else second
     call = identities.enter(queues, room, MAILBOX, second)
-    async with just_before(queues, call, "removed_visitors") as (other, entering):
+    async with just_before(queues.stores, call, "removed_visitors") as (other, entering):
         await other.execute("UPDATE identities SET visitor_id = $1", bound)
     if faster:
         with pytest.raises(MemberElsewhere, match="another browser"):

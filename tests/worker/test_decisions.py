@@ -41,6 +41,19 @@ async def test_what_the_release_before_left_undecided_is_decided_by_the_worker(s
     assert await check(stores, GALA) == []
 
 
+async def test_a_submission_that_redis_does_not_know_any_more_takes_nothing(stores: Stores) -> None:
+    """Redis was lost after it was read: its visitor has been told to send it again."""
+    client: Client = stores.redis
+    await a_sale(stores)
+    await a_session(stores, "ann")
+    await client.xadd(LIVE.submissions, {"s": "r-ann|ann|print|web1|floor:2"})
+    async with running_worker(stores):
+        await wait_until(lambda: _is_settled(stores), "it to be taken from the stream")
+    assert await rows(stores) == {}
+    assert await client.hget(holds.keys_of(HALL).outcomes, "r-ann") is None
+    assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
+
+
 async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores) -> None:
     """Redis came back with its stream and the room was restored, so the earlier hold is void."""
     client: Client = stores.redis

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.core.errors import InternalError, Refusal
+from app.reservations.holds import keys_of
 from app.reservations.operations import check
 from app.set_aside import failures
 from app.settings import Settings
@@ -20,6 +21,7 @@ from app.store.sql.set_aside import KEPT_MAX, forget
 from tests.support.builders import Client
 from tests.support.sales import (
     GALA,
+    HALL,
     LIVE,
     SETTINGS,
     a_sale,
@@ -90,6 +92,22 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
         await wait_until(lambda: _backlog(stores, 0), "the stream to be empty")
     assert await failures.count(stores) == {"reservation": 2}
     assert "fields" in (await failures.newest(stores))[0].content
+
+
+async def test_what_cannot_even_be_answered_is_dropped_and_the_room_goes_on(stores: Stores) -> None:
+    """Postgres stores no NUL, so it can neither be written nor looked up."""
+    client: Client = stores.redis
+    async with a_shop(stores) as engine:
+        await a_session(stores, "ann")
+        await client.hset(keys_of(HALL).outcomes, "bad\0", "print|pending|ann")
+        await client.expire(keys_of(HALL).outcomes, 60)
+        await client.xadd(LIVE.submissions, {"s": "bad\0|ann|print|web1|floor:2"})
+        await wait_until(lambda: failures.newest(stores), "it to be set aside")
+        await wait_until(lambda: _backlog(stores, 0), "the stream to be empty")
+        assert (await reserve_tickets(engine, await a_session(stores))).reservation
+    (only,) = await failures.newest(stores)
+    assert (only.kind, only.content) == ("reservation", "floor:2")
+    assert "CharacterNotInRepertoireError" in only.reason
 
 
 async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: Stores) -> None:

@@ -103,6 +103,23 @@ async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> Non
     assert await check(stores, GALA) == []
 
 
+async def test_a_batch_that_was_written_in_part_is_completed(stores: Stores) -> None:
+    await a_sale(stores)
+    for name in ("r1", "r2"):
+        claims = await a_session(stores)
+        request = submission(name, claims.visitor_id)._replace(session_ms=claims.exp * 1000)
+        await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
+    await submissions.open_groups(stores.redis, LIVE)
+    messages = await submissions.read_new(stores.redis, LIVE, "slow")
+    slow = await batches.decide(stores, HALL, messages)
+    await batches.record(stores, await batches.decide(stores, HALL, messages[:1]))
+    await batches.record(stores, slow)
+    assert await rows(stores) == {"r1": "held", "r2": "held"}
+    assert await counters(stores) == (4, 0)
+    assert await backlog(stores.redis, LIVE) == 0
+    assert await check(stores, GALA) == []
+
+
 async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Stores) -> None:
     await a_sale(stores)
     ann = await a_session(stores)
