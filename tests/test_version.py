@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import subprocess
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from packaging.version import Version
 
+import app.version
 import hatch_build
 from app.version import Build, build, from_description, python
 
@@ -131,3 +134,19 @@ def test_a_python_without_profiles_is_named(
 ) -> None:
     monkeypatch.setattr(sysconfig, "get_config_var", {"CONFIG_ARGS": options, "prefix": prefix}.get)
     assert python() == platform.python_version() + says
+
+
+def test_what_is_not_a_checkout_is_the_build_it_was_stamped_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    this, stamp = app.version.build.__wrapped__, tmp_path / "build.json"
+    monkeypatch.setattr(app.version, "ROOT", tmp_path)
+    monkeypatch.setattr(app.version, "STAMP", stamp)
+    installed = version("fairgate")
+    assert str(this()) == f"{installed} (commit unknown)"
+    stamp.write_text(json.dumps({"commit": COMMIT, "modified": True}))
+    assert this() == Build(installed, COMMIT, True)
+    (tmp_path / ".git").mkdir()  # not a repository
+    assert this() == Build(installed, COMMIT, True)
+    monkeypatch.setenv("PATH", str(tmp_path))  # git is not installed
+    assert this() == Build(installed, COMMIT, True)

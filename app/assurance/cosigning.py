@@ -16,7 +16,7 @@ import structlog
 from app.core.assurance import witnessing
 from app.core.assurance.notes import Checkpoint, Verifier, verifier_of
 from app.core.assurance.room_log import Head, checkpoint, unchecked
-from app.core.assurance.witnessing import PROOF_MAX, SIZE_TYPE
+from app.core.assurance.witnessing import SIZE_TYPE
 from app.core.clock import now_ms
 from app.core.model import RoomId
 from app.core.text.error_text import describe_error
@@ -116,8 +116,6 @@ class Cosigning:
             if 0 < old < head.size
             else []
         )
-        if len(proof) > PROOF_MAX:
-            raise NotCosigned("the proof is too long")
         note = checkpoint(await log_key(connection), origin, head)
         text = witnessing.submission_text(old, proof, note)
         try:

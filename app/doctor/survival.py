@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import asyncpg
 
 from app.doctor.finding import Finding, good, note, wrong
@@ -25,13 +28,15 @@ async def survives(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     """Whether a standby has each commit before it is acknowledged, and whether the WAL is archived."""
     row = await pool.fetchrow(_SERVER)
     assert row is not None
-    return [_standby(row), _archive(row)]
+    server = dict(row)
+    return [standby(server), archive(server)]
 
 
-def _standby(row: asyncpg.Record) -> Finding:
-    name, standbys = "postgres.standby", row["standbys"]
-    if row["waits"] and not row["skips"]:
-        if row["synchronous"] or row["hidden"]:
+def standby(server: Mapping[str, Any]) -> Finding:
+    """Whether a standby has each commit."""
+    name, standbys = "postgres.standby", server["standbys"]
+    if server["waits"] and not server["skips"]:
+        if server["synchronous"] or server["hidden"]:
             return good(name, "each commit is acknowledged once a standby has it")
         return wrong(name, "each commit waits for a standby, and none is connected", "start the standby")
     if standbys:
@@ -39,13 +44,14 @@ def _standby(row: asyncpg.Record) -> Finding:
     return note(name, "there is no standby: if the disk is lost, only backups remain")
 
 
-def _archive(row: asyncpg.Record) -> Finding:
+def archive(server: Mapping[str, Any]) -> Finding:
+    """Whether the write-ahead log is archived."""
     name = "postgres.archive"
-    if not row["archives"]:
+    if not server["archives"]:
         return note(name, "the write-ahead log is not archived: commits after the last backup can be lost")
-    if row["fails"]:
-        says = f"archiving the write-ahead log fails: {row['last_failed_wal']} failed"
+    if server["fails"]:
+        says = f"archiving the write-ahead log fails: {server['last_failed_wal']} failed"
         return wrong(name, says, "see PostgreSQL's log for the output of archive_command")
-    if row["archived_s"] is None:
+    if server["archived_s"] is None:
         return note(name, "archiving of the write-ahead log is on, but nothing has been archived yet")
-    return good(name, f"the write-ahead log is archived, its last segment {row['archived_s']:.0f} s ago")
+    return good(name, f"the write-ahead log is archived, its last segment {server['archived_s']:.0f} s ago")

@@ -41,7 +41,6 @@ from app.waiting_room.queue import Queues
 
 HistoryRange = Literal["5m", "15m", "1h", "sale"]
 RANGES_S: dict[HistoryRange, int] = {"5m": 300, "15m": 900, "1h": 3_600}
-FINE_KEPT_MS = 86_400_000
 P99_OVER = 30  # readings: half a minute
 AHEAD_MS = 60_000  # no other worker's clock is this far ahead: ours was set back
 SAMPLED_MS = 10_000  # after the room's last activity
@@ -136,9 +135,7 @@ async def over(stores: Stores, room_id: RoomId, span: HistoryRange, at_ms: int =
         first_ms = await room_history.select_first(stores.postgres, room_id)
         if first_ms is None:
             return RoomHistory(COARSE_S, [])
-        step_s = step_s_for((now - first_ms) / 1000)
-        if step_s == FINE_S and now - first_ms > FINE_KEPT_MS:
-            step_s = COARSE_S
+        step_s = step_s_for((now - first_ms) / 1000)  # FINE_S at most for two hours: they are kept for a day
         stored = await room_history.select_steps(stores.postgres, room_id, step_s)
     return RoomHistory(step_s, since_creation([it.sample for it in stored], step_s))
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
+from app.assurance import cosigning
 from app.assurance.cosigning import Cosigning, witnesses
 from app.commands.audit import from_stores
 from app.core.assurance.log_audit import Export, audit
-from app.core.assurance.notes import Verifier, parts_of
+from app.core.assurance.notes import COSIGNER, Verifier, parts_of, verifier
 from app.core.assurance.room_log import Head, checkpoint, origin_of, unchecked, vkey_of
 from app.core.assurance.witnessing import submission_text
+from app.core.model import RoomId
 from app.notifications.safe_post import open_client
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.room_log import BEGINNING
 from app.store.sql.assurance import cosignatures
+from app.store.sql.locks import try_lock
 from app.waiting_room.room_log import log_key, write
 from tests.support.builders import ROOM, a_room, a_stored_room
 from tests.support.queue_steps import join
+from tests.support.receiver import Receiver, receiving
 from tests.support.witnessing import RunningWitness, a_witness
 
 HOST = "tickets.example"
@@ -174,6 +181,83 @@ async def test_a_witness_is_believed_only_with_its_own_key(stores: Stores, tmp_p
             await cosign(stores, f"{one.url} {other.key.vkey}")
         assert any("no valid cosignature" in it.get("reason", "") for it in logged)
         assert await stores.postgres.fetchval("SELECT count(*) FROM room_log_cosignatures") == 0
+
+
+async def copy_log(stores: Stores, to: RoomId) -> None:
+    """Another room with the same log."""
+    await a_stored_room(stores, to, loaded=False)
+    for table in ("room_logs", "room_log_heads", "room_log_leaves"):
+        rows = await stores.postgres.fetch(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = $1", table
+        )
+        columns = ", ".join({row[0] for row in rows} - {"room_id"})
+        copied = f"INSERT INTO {table} (room_id, {columns}) SELECT $1, {columns} FROM {table}"
+        await stores.postgres.execute(f"{copied} WHERE room_id = $2", to, ROOM)
+
+
+ANY_KEY = verifier("paper.example/w1", COSIGNER, Ed25519PrivateKey.generate()).vkey
+
+
+async def test_one_worker_at_a_time_sends_to_a_witness_that_failed_not_at_once_again(stores: Stores) -> None:
+    await a_log(stores)
+    async with receiving(answer=503) as receiver:
+        witness = f"{receiver.url} {ANY_KEY}"
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            assert await try_lock(connection, "fairgate witness", "paper.example/w1")
+            await cosign(stores, witness)
+            assert receiver.received == []
+        with capture_logs() as logged:
+            async with open_client() as client:
+                settings = Settings(public_url=f"https://{HOST}", witnesses=[witness])
+                (failing,) = [Cosigning(stores, settings, client, it) for it in witnesses(settings)]
+                for _ in range(2):
+                    await failing.round()
+        assert [it["reason"] for it in logged if it["event"] == "not_cosigned"] == ["answered 503"]
+        assert len(receiver.received) == 1
+
+
+async def test_a_slow_witness_gets_the_other_rooms_in_the_next_round(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_log(stores)
+    await copy_log(stores, RoomId("club"))
+    async with receiving(answer=503) as receiver:
+        await cosign(stores, f"{receiver.url} {ANY_KEY}")
+        assert len(receiver.received) == 2
+        monkeypatch.setattr(cosigning, "ROUND_S", 0.0)
+        await cosign(stores, f"{receiver.url} {ANY_KEY}")
+        assert len(receiver.received) == 3
+
+
+async def test_a_witness_that_does_not_answer_is_given_up(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_log(stores)
+    monkeypatch.setattr(cosigning, "ANSWER_TIMEOUT_S", 0.1)
+    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with silent:
+        with capture_logs() as logged:
+            await cosign(stores, f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]} {ANY_KEY}")
+    (reason,) = [it["reason"] for it in logged if it["event"] == "not_cosigned"]
+    assert reason.startswith("no answer within")
+
+
+async def test_a_room_deleted_during_a_round_is_left_out(stores: Stores) -> None:
+    """Both are, while the witness looks at the first."""
+    await a_log(stores)
+    await copy_log(stores, RoomId("club"))
+
+    class Deleting(Receiver):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await stores.postgres.execute("DELETE FROM room_logs")
+            await super().serve(reader, writer)
+
+    receiver = Deleting(answer=503)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    async with server:
+        await cosign(stores, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]} {ANY_KEY}")
+    assert len(receiver.received) == 1
+    assert await stores.postgres.fetchval("SELECT count(*) FROM room_log_cosignatures") == 0
 
 
 def test_the_origin_follows_from_the_first_leaf() -> None:

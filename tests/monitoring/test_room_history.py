@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
-from app.core.clock import from_ms
+from app.core.clock import from_ms, now_ms
+from app.core.model import RoomId
 from app.core.waiting_room.history import COARSE_S, FINE_S, Sample, since_creation, step_s_for, steps
 from app.monitoring import history
+from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import busy
@@ -16,8 +19,10 @@ from app.store.redis import history as kept
 from app.store.sql import retention
 from app.store.sql.monitoring import room_history
 from app.store.sql.waiting_room import rooms, rooms_gone
+from app.waiting_room import control
+from app.waiting_room.queue import open_queues
 from tests.monitoring.test_samples import START
-from tests.support.builders import ROOM, SEED
+from tests.support.builders import ROOM, SEED, STAFF, a_stored_room
 from tests.support.builders import a_row as a_room
 
 MINUTE = 1_800_000_000_000 // 60_000 * 60_000  # the end of a whole minute
@@ -110,3 +115,32 @@ async def test_history_goes_with_the_room_and_fine_steps_after_a_day(stores: Sto
     async with stores.postgres.acquire() as connection, connection.transaction():
         await rooms_gone.empty_room(connection, ROOM, SEED)
     assert await stores.postgres.fetchval("SELECT count(*) FROM room_history") == 0
+
+
+async def test_a_room_whose_samples_cannot_be_read_does_not_keep_others_from_being_sampled(
+    stores: Stores,
+) -> None:
+    queues, other = open_queues(stores, Settings(rate_limits=False)), RoomId("club")
+    for room_id in (ROOM, other):
+        await a_stored_room(stores, room_id)
+        await control.set_state(queues, room_id, "open", by=STAFF)
+    await busy.mark_busy(stores.redis, busy.KEYS, [ROOM, other])
+    await stores.redis.set(RoomKeys(other).samples, "not a stream", ex=60)
+    await history.take_sample(queues, history.Latency())
+    assert [it.state for it in await history.recent(stores, ROOM)] == ["open"]
+
+
+@pytest.mark.parametrize(("ahead_ms", "is_begun_anew"), [(30_000, False), (3_600_000, True)])
+async def test_samples_begin_anew_once_a_clock_was_set_back(
+    stores: Stores, ahead_ms: int, is_begun_anew: bool
+) -> None:
+    """A worker whose clock is a little ahead does not throw samples away."""
+    queues = open_queues(stores, Settings(rate_limits=False))
+    await a_stored_room(stores)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await busy.mark_busy(stores.redis, busy.KEYS, [ROOM])
+    future = msgspec.structs.replace(START, at_ms=now_ms() + ahead_ms)
+    await kept.add(stores.redis, [(KEYS, future)])
+    await history.take_sample(queues, history.Latency())
+    (sample,) = await history.recent(stores, ROOM)
+    assert (sample.at_ms <= now_ms()) == is_begun_anew
