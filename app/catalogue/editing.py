@@ -19,7 +19,7 @@ from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX
 from app.core.catalogue.sale_edit import Sale, SaleEdit
 from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.clock import now_ms
-from app.core.errors import Conflict, EventNotFound, RoomNotFound, TicketTypeNotFound
+from app.core.errors import Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, TicketTypeId
 from app.core.waiting_room import rules
 from app.store.away import stores_answer
@@ -168,8 +168,7 @@ def logged_terms(fields: Fields) -> dict[str, Any]:
 async def _locked(connection: Connection, event_id: EventId) -> tuple[Event, Room]:
     event = await lock_event(connection, event_id)
     row = await rooms.lock_room(connection, event.room_id)
-    if row is None:
-        raise RoomNotFound
+    assert row is not None  # the event refers to it
     state = rules.due_state(row.room.state, row.room.settings, now_ms())
     return event, msgspec.structs.replace(row.room, state=state)
 
