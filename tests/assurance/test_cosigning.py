@@ -28,7 +28,10 @@ from app.waiting_room.room_log import log_key, write
 from tests.support.builders import ROOM, a_room, a_stored_room
 from tests.support.queue_steps import join
 from tests.support.receiver import Receiver, receiving
+from tests.support.waiting import wait_until
 from tests.support.witnessing import RunningWitness, a_witness
+from tests.worker.test_jobs import at_work
+from worker.witnesses import cosign_heads
 
 HOST = "tickets.example"
 NOBODY = "http://127.0.0.1:9"
@@ -172,6 +175,33 @@ async def test_a_witness_that_is_away_slows_nothing_and_is_left_alone_for_a_whil
     assert kinds(export, good.key) == set()
     assert kinds(export, good.key, unreachable.key, quorum=1) == set()
     assert kinds(export, good.key, unreachable.key) == {"unwitnessed"}
+
+
+async def test_the_worker_has_a_loop_for_each_witness_so_that_none_waits_for_another(stores: Stores) -> None:
+    await a_log(stores)
+    asked = asyncio.Event()
+
+    async def never_answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await writer.wait_closed()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    async with silent, receiving(answer=503) as other:
+        urls = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}", other.url
+        keys = (Verifier(f"witness{at}", COSIGNER, bytes(32)).vkey for at in range(2))
+        settings = Settings(
+            public_url=f"https://{HOST}",
+            witnesses=[f"{url} {key}" for url, key in zip(urls, keys, strict=True)],
+        )
+
+        async def both_were() -> bool:
+            return asked.is_set() and bool(other.received)
+
+        async with at_work(stores, cosign_heads, settings):
+            await wait_until(both_were, "both witnesses to be asked")
+    assert b"rooms/hall" in other.received[0].body
+    async with at_work(stores, cosign_heads, Settings()):  # without witnesses there is nothing to do
+        pass
 
 
 async def test_a_witness_is_believed_only_with_its_own_key(stores: Stores, tmp_path: Path) -> None:

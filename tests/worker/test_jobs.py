@@ -30,7 +30,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
 from worker.context import WorkerContext
 from worker.jobs import PERIODIC, TIMEOUT_S, TRIES, Periodic, Schedule, counted, cron_jobs
-from worker.main import worker_settings
+from worker.main import LastingWorker, worker_settings
 from worker.payments import settle_payments
 from worker.timing import Backoff, repeat
 
@@ -151,11 +151,11 @@ def runs(job: str, outcome: str = "done") -> float:
     return float(metrics.JOBS.labels(job, outcome)._value.get())
 
 
-def an_arq_worker(stores: Stores, settings: Settings) -> Worker:
+def an_arq_worker(stores: Stores, settings: Settings, kind: type[Worker] = Worker) -> Worker:
     """An arq worker as `fairgate worker` creates it, with connected stores; it ends with its queue empty."""
     made = worker_settings(settings)
     made["ctx"]["worker"] = a_context(stores, settings)
-    return Worker(**{**made, "burst": True, "handle_signals": False, "poll_delay": 0.05})
+    return kind(**{**made, "burst": True, "handle_signals": False, "poll_delay": 0.05})
 
 
 async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
@@ -227,10 +227,11 @@ async def test_a_job_that_takes_too_long_or_lacks_a_store_is_counted_as_such() -
     assert runs("away", "store_away") == 1
 
 
+@pytest.mark.parametrize("kind", [Worker, LastingWorker])
 async def test_a_job_that_fails_before_it_starts_is_reported_once(
-    stores: Stores, servers: Servers, caplog: pytest.LogCaptureFixture
+    stores: Stores, servers: Servers, caplog: pytest.LogCaptureFixture, kind: type[Worker]
 ) -> None:
-    worker = an_arq_worker(stores, Settings(redis_url=servers.redis_url))
+    worker = an_arq_worker(stores, Settings(redis_url=servers.redis_url), kind)
     worker.cron_jobs = []
     queue = worker.pool
     for job in ("expired", "unreadable", "repeated"):
@@ -239,7 +240,7 @@ async def test_a_job_that_fails_before_it_starts_is_reported_once(
     await queue.set(job_key_prefix + "unreadable", b"{")
     await queue.set(retry_key_prefix + "repeated", TRIES)
     with caplog.at_level(logging.WARNING):
-        await worker.main()
+        await Worker.main(worker)  # a lasting one would start the loops as well
     assert await queue.zcard(QUEUE) == 0
     assert {record.msg for record in caplog.records} == {
         "job %s expired",

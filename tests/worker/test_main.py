@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from app.runtime import embedded_stores
 from app.runtime.embedded_stores import EmbeddedStore
@@ -23,6 +25,7 @@ from app.waiting_room.queue import join, open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import PATIENCE_S, wait_until
+from worker import lifespan, main
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS, WorkerLoops
 
@@ -44,6 +47,38 @@ async def test_each_loop_is_started_and_ends_when_asked(stores: Stores) -> None:
     assert {it.get_name() for it in crew.running} == {loop.__name__ for loop in LOOPS}
     await crew.finish()
     assert all(it.done() and not it.cancelled() for it in crew.running)
+
+
+async def test_a_loop_that_does_not_end_in_time_is_cut_off_and_named(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def endless(_: WorkerContext) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def prompt(ctx: WorkerContext) -> None:
+        await ctx.stopping.wait()
+
+    monkeypatch.setattr(lifespan, "LOOPS", (endless, prompt))
+    monkeypatch.setattr(lifespan, "LAST_S", 0.01)
+    settings = Settings(shutdown_grace_s=0.01)
+    crew = WorkerLoops(WorkerContext(settings, stores, "worker", asyncio.Event()))
+    await begun.wait()
+    with capture_logs() as logged:
+        await crew.finish()
+    assert [it["loop"] for it in logged if it["event"] == "a loop was cut off"] == ["endless"]
+    assert {it.get_name(): it.cancelled() for it in crew.running} == {"endless": True, "prompt": False}
+
+
+def test_arq_s_own_command_says_what_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEUE_REDIS_URL", "redis://127.0.0.1:1/zero")
+    module: Any = main  # its `__getattr__` is hidden from type checkers
+    with pytest.raises(SystemExit, match=r"fairgate: .*zero"):
+        _ = module.WorkerSettings
+    with pytest.raises(AttributeError, match="OtherSettings"):
+        _ = module.OtherSettings
 
 
 @pytest.mark.chaos
