@@ -27,7 +27,7 @@ from app.store.sql.locks import try_lock
 from app.waiting_room.room_log import log_key, write
 from tests.support.builders import ROOM, a_room, a_stored_room
 from tests.support.queue_steps import join
-from tests.support.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, never_answering, receiving
 from tests.support.waiting import wait_until
 from tests.support.witnessing import RunningWitness, a_witness
 from tests.worker.test_jobs import at_work
@@ -264,10 +264,9 @@ async def test_a_witness_that_does_not_answer_is_given_up(
 ) -> None:
     await a_log(stores)
     monkeypatch.setattr(cosigning, "ANSWER_TIMEOUT_S", 0.1)
-    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    async with silent:
+    async with never_answering() as url:
         with capture_logs() as logged:
-            await cosign(stores, f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]} {ANY_KEY}")
+            await cosign(stores, f"{url} {ANY_KEY}")
     (reason,) = [it["reason"] for it in logged if it["event"] == "not_cosigned"]
     assert reason.startswith("no answer within")
 

@@ -19,7 +19,7 @@ from app.core.notifications.webhook_policy import is_public, new_secret, retry_a
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotAccepted
 from app.store.traces import Sampling, Tracer
-from tests.support.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, never_answering, receiving
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,7 @@ async def test_a_trace_has_the_status_if_there_was_an_answer(answer: int | None,
 
 
 async def test_a_receiver_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     monkeypatch.setattr(safe_post, "POST_TIMEOUT_S", 0.1)
-    async with silent, safe_post.open_client() as client:
-        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+    async with never_answering() as url, safe_post.open_client() as client:
         with pytest.raises(NotAccepted, match="no answer within"):
             await safe_post.post(client, url, new_secret(), "m1", "{}", private=True)

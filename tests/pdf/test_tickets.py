@@ -35,14 +35,13 @@ def test_letters_of_western_europe_need_no_embedded_font() -> None:
     assert "Jürgen".encode("latin-1") in shown
 
 
-@pytest.mark.parametrize(("name", "letters"), [("Žižek", "Žž"), ("Ελλάδα, שלום", "Ελשל")])
-def test_other_names_bring_the_fonts_for_their_letters(name: str, letters: str) -> None:
-    pdf = tickets_pdf([ticket(holder=name)])
+def test_other_names_bring_the_fonts_for_their_letters() -> None:
+    pdf = tickets_pdf([ticket(holder="Žižek, Ελλάδα, שלום")])
     assert b"/BaseFont /Helvetica" not in pdf
     assert b"/FontFile2" in pdf
     # The letter of each glyph, for copying the text and for reading it aloud.
     known = {int(it, 16) for it in re.findall(rb"(?m)^<[0-9A-F]{4}> <([0-9A-F]{4})>$", pdf)}
-    assert {ord(it) for it in letters} <= known
+    assert {ord(it) for it in "ŽžΕλשל"} <= known
 
 
 def test_no_more_are_printed_than_one_document_holds(monkeypatch: pytest.MonkeyPatch) -> None:

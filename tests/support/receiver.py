@@ -73,3 +73,18 @@ async def receiving(**answers: Any) -> AsyncIterator[Receiver]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def never_answering() -> AsyncIterator[str]:
+    """The address of a server that takes requests and does not answer."""
+    connections: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: connections.append(writer), "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for it in connections:
+            it.close()
+            with suppress(ConnectionError):
+                await it.wait_closed()
