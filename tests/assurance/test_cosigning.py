@@ -181,9 +181,10 @@ async def test_the_worker_has_a_loop_for_each_witness_so_that_none_waits_for_ano
     await a_log(stores)
     asked = asyncio.Event()
 
-    async def never_answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()
-        await writer.wait_closed()
+        await reader.read()  # until the client gives up
+        writer.close()
 
     silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
     async with silent, receiving(answer=503) as other:
