@@ -65,6 +65,11 @@ async def a_sale(settings: Settings) -> AsyncIterator[tuple[Web, Stores, Buyer]]
         served(settings) as web,
         working(stores, settings),
     ):
+
+        async def started() -> bool:
+            return bool((await web.get("/readyz", headers=ops())).status_code == 200)
+
+        await wait_until(started, "the worker's first steps, which compete for the stores")
         await web.event("gala", floor=20_000, max_tickets_per_visitor=100, room=PATIENT)
         _, booking = await web.inside("gala")
         buyer = Buyer(web, booking)
