@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,9 @@ async def own_valkey() -> AsyncIterator[RedisClient]:
     store = embedded_stores.start_valkey(folder)
     try:
         await embedded_stores.ready(store)
-        redis = await connect_redis(store.url, timeout_s=COMMAND_TIMEOUT_S)
-        await redis.config_set("appendonly", "no")
-        yield redis
-        await redis.aclose()
+        async with aclosing(await connect_redis(store.url, timeout_s=COMMAND_TIMEOUT_S)) as redis:
+            await redis.config_set("appendonly", "no")
+            yield redis
     finally:
         embedded_stores.stop(store)
         shutil.rmtree(folder, ignore_errors=True)

@@ -53,5 +53,7 @@ async def reused_page(browser: Browser) -> AsyncIterator[ReusedPage]:
     listen(context, complaints)
     page = await context.new_page()
     await watch_shifts(page)
-    yield ReusedPage(page, await context.new_cdp_session(page), complaints)
-    await context.close()
+    try:
+        yield ReusedPage(page, await context.new_cdp_session(page), complaints)
+    finally:
+        await context.close()

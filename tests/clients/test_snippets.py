@@ -8,7 +8,7 @@ import runpy
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -58,9 +58,8 @@ async def site(kind: str, folder: Path) -> AsyncIterator[str]:
     url, environment = f"http://127.0.0.1:{port}", {"PORT": str(port)}
     if kind == "asgi":
         gate = runpy.run_path(str(folder / "gate.py"))["app"]
-        async with serve_app(gate) as found:
+        async with aclosing(gate), serve_app(gate) as found:
             yield found
-        await gate.aclose()
     elif kind == "wsgi":
         with _served(runpy.run_path(str(folder / "gate.py"))["app"]) as served:
             yield f"http://127.0.0.1:{served}"

@@ -42,12 +42,14 @@ async def an_installation(stores: Stores, here: Settings) -> AsyncIterator[Web]:
     """The app and a worker, configured through their environment."""
     async with tracing.opened_tracer("worker") as tracer:
         pool = await connect_postgres(here.database_url, timeout_s=20, connections_max=10, role="worker")
-        async with (
-            served(here) as web,
-            working(Stores(stores.redis, pool, tracer=tracer), here),
-        ):
-            yield web
-        pool.terminate()
+        try:
+            async with (
+                served(here) as web,
+                working(Stores(stores.redis, pool, tracer=tracer), here),
+            ):
+                yield web
+        finally:
+            pool.terminate()
 
 
 async def buy(web: Web, **headers: str) -> str:

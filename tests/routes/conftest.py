@@ -237,9 +237,11 @@ async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerCon
     """Run all of the worker's loops."""
     ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
     tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
-    yield ctx
-    ctx.stopping.set()
-    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
+    try:
+        yield ctx
+    finally:  # also if the test failed: else they would go on during the next ones
+        ctx.stopping.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ async def serve_app(app: Any, server: ServerName = "hypercorn") -> AsyncIterator
     listener, draining = listen("127.0.0.1", 0), Draining(asyncio.Event(), GRACE_S)
     url = url_of("127.0.0.1", listener)
     serving = asyncio.create_task(serve_with(server)(app, listener, draining))
-    yield url
-    draining.closing.set()
-    await serving
-    listener.detach()  # the server, which owns it, has closed it
+    try:
+        yield url
+    finally:
+        draining.closing.set()
+        await serving
+        listener.detach()  # the server, which owns it, has closed it

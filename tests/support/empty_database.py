@@ -48,6 +48,8 @@ async def emptying() -> AsyncIterator[Empty]:
         if used := await connection.fetchval(which):
             await connection.execute(";".join(f"DELETE FROM {name}" for name in used))
 
-    yield empty
-    for connection, _ in kept.values():
-        connection.terminate()
+    try:
+        yield empty
+    finally:
+        for connection, _ in kept.values():
+            connection.terminate()

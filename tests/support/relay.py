@@ -46,10 +46,12 @@ class Relay:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
-            yield self
-            self.cut()
-            while self._running:
-                await asyncio.wait(self._running)
+            try:
+                yield self
+            finally:
+                self.cut()
+                while self._running:
+                    await asyncio.wait(self._running)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._connect(reader, writer))

@@ -57,8 +57,10 @@ async def counted(servers: Servers, stores: Stores) -> AsyncIterator[CountingSto
 
     await client.connection_pool.disconnect()
     client.connection_pool.connection_class = Counting
-    yield counting
-    await client.aclose()
+    try:
+        yield counting
+    finally:
+        await client.aclose()
 
 
 async def measure_load(counting: CountingStores, stores: Stores, room_id: str) -> StoreLoad:

@@ -47,9 +47,11 @@ async def at_work(
     """Run the job until the end of the block; it has to stop promptly."""
     ctx = a_context(stores, settings)
     task = asyncio.ensure_future(job(ctx))
-    yield
-    ctx.stopping.set()
-    await asyncio.wait_for(task, PATIENCE_S)
+    try:
+        yield
+    finally:
+        ctx.stopping.set()
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def test_a_slow_payment_is_settled(stores: Stores) -> None:
