@@ -119,6 +119,7 @@ async def compare_all(front: Front, path: str, askers: list[dict[str, str]], cac
             await compare(front, path, headers, cached)
 
 
+@pytest.mark.timeout(300)  # it makes every call, as everybody who might
 async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
     web = front.web
     await web.event()
