@@ -22,14 +22,9 @@ from app.reservations import operations, payment_steps, transfers
 from app.reservations.payment_steps import NOTHING_TO_DO, NextStep
 from app.web.http.credentials import requester
 from app.web.http.routes import Request
+from app.web.pages.booking_documents import EventPage, ReservationPage, reservation_view, type_view
 from app.web.pages.buyer_form import buyer_part
-from app.web.pages.documents import (
-    EventPage,
-    ReservationPage,
-    event_head,
-    reservation_view,
-    type_view,
-)
+from app.web.pages.documents import event_head
 from app.web.pages.event_codes import codes_of
 from app.web.pages.render import respond
 from app.web.pages.seats import bands_of, seats_part

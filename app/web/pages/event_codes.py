@@ -11,7 +11,7 @@ from app.core.catalogue.codes import CodeSet
 from app.core.formats import CODE
 from app.core.model import EventId
 from app.web.http.routes import Request
-from app.web.pages.documents import CodeView
+from app.web.pages.booking_documents import CodeView
 
 _CODE = re.compile(CODE)
 

@@ -1,4 +1,4 @@
-"""Pages about e-mail: leave an address, confirm it, add a guest reservation to an account."""
+"""Pages about e-mail: leave an address, confirm it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from urllib.parse import parse_qsl
 import msgspec
 from quart import Response
 
-from app.core.account import Account
 from app.core.errors import (
-    Conflict,
-    CredentialInvalid,
     PlaceNotFound,
-    RateLimited,
     StoreUnavailable,
     ValidationFailed,
-    WrongAccount,
 )
-from app.core.model import ReservationId, RoomId
+from app.core.model import RoomId
 from app.core.notifications.email import mailbox
 from app.core.text import typed
 from app.notifications import addresses
 from app.waiting_room import queue
-from app.web.api.accounts import LoginBody, logged_in
-from app.web.api.guest_takeover import ClaimQuery
 from app.web.api.identity import ask_to_join, come_by_email
 from app.web.api.mailbox import mail_locale, new_mailbox
-from app.web.http.bodies import read_query
 from app.web.http.cookies import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import MailboxView
@@ -37,7 +29,6 @@ from app.web.pages.visitors import visitor_of
 
 MAILBOX_COOKIE = "fairgate_mail_"  # + room_id: set once an address was left on the page
 MAILBOX_COOKIE_S = 30 * 86_400
-REFUSED = (CredentialInvalid, WrongAccount, Conflict, RateLimited)
 
 
 class ConfirmPage(msgspec.Struct, frozen=True):
@@ -47,16 +38,6 @@ class ConfirmPage(msgspec.Struct, frozen=True):
     email: str = ""
     confirmed: bool = False
     to_join: bool = False
-
-
-class ClaimPage(msgspec.Struct, frozen=True):
-    """The form that adds a reservation to an account; `claimed`: done."""
-
-    reservation_id: str
-    expires: int
-    signature: str
-    claimed: bool = False
-    problem: str = ""
 
 
 async def leave_email(request: Request) -> Response:
@@ -155,41 +136,3 @@ async def confirm(request: Request) -> Response:
         room = await request.app.queues.loaded_rooms.get(visitor[0])
         await come_by_email(request, room, visitor[1], moves=False)
     return redirect_to(f"/confirm/{request.params['confirm_token']}")
-
-
-async def claim_page(request: Request) -> Response:
-    """Show the form. A GET must not claim anything."""
-    return respond("claim.html", _document(request))
-
-
-async def claim(request: Request) -> Response:
-    """Sign in and add the reservation to the account."""
-    document, form = _document(request), await read_form()
-    try:
-        account = await _logged_in(request, form)
-        link = (document.expires, document.signature)
-        reservation_id = ReservationId(document.reservation_id)
-        await addresses.claim(request.app.stores, request.app.claims, account, reservation_id, link)
-    except REFUSED as refusal:
-        return respond(
-            "claim.html", msgspec.structs.replace(document, problem=refusal.detail), refusal.status
-        )
-    return respond("claim.html", msgspec.structs.replace(document, claimed=True))
-
-
-def _document(request: Request) -> ClaimPage:
-    query = read_query(request, ClaimQuery)
-    return ClaimPage(request.params["reservation_id"], query.expires, query.signature)
-
-
-async def _logged_in(request: Request, form: dict[str, str]) -> Account:
-    """The account with the e-mail and password of the form. Raises CredentialInvalid, RateLimited."""
-    sent = {name: form.get(name, "") for name in ("email", "password")}
-    try:
-        login = msgspec.convert(sent, LoginBody)
-    except msgspec.ValidationError:
-        raise CredentialInvalid("The e-mail address or password is wrong.") from None
-    done = await logged_in(request, login)
-    account = await request.app.keyring.read(done.token)
-    assert isinstance(account, Account)
-    return account

@@ -15,7 +15,8 @@ from app.reservations import operations
 from app.web.http.credentials import Requester, requester
 from app.web.http.routes import Request
 from app.web.pages.booking import find_owned
-from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
+from app.web.pages.booking_documents import MinePage, MineView, reservation_view
+from app.web.pages.documents import event_head
 from app.web.pages.queue_document import QueueView
 from app.web.pages.render import respond
 from app.web.pages.visitors import NOT_A_CREDENTIAL

@@ -27,6 +27,7 @@ from app.web.pages import (
     fairness,
     fan_account,
     forms,
+    guest_takeover,
     handover,
     identity,
     json_queue,
@@ -47,9 +48,10 @@ from app.web.pages.documents import SalesPage, SaleView
 from app.web.pages.entry import add_page, not_found, page
 from app.web.pages.event_heads import EVENT_HEADS, EventHeads
 from app.web.pages.queue_document import room_page
+from app.web.pages.queue_view import read_queue_view, remember_progress_start
 from app.web.pages.render import respond
 from app.web.pages.theme import LOOK_CSS, look_css, look_of, theme_file
-from app.web.pages.visitors import read_queue_view, remember_progress_start, set_newcomer, set_place
+from app.web.pages.visitors import set_newcomer, set_place
 
 
 async def sales(request: Request) -> Response:
@@ -116,7 +118,7 @@ PAGES = {
     "/reservations/<reservation_id>/receipt.pdf": receipt.receipt_pdf,
     "/reservations/<reservation_id>/wallet": ticket_files.tickets_wallet,
     "/reservations/<reservation_id>/receipt": receipt.receipt,
-    "/reservations/<reservation_id>/claim": mail.claim_page,
+    "/reservations/<reservation_id>/claim": guest_takeover.claim_page,
     "/reservations/<reservation_id>/open": ticket_links.open_reservation,
     "/tickets": ticket_links.ask_tickets,
     "/tickets/open": ticket_links.open_tickets,
@@ -153,7 +155,7 @@ FORMS = {
     "/reservations/<reservation_id>/pay": reservation_forms.pay,
     "/reservations/<reservation_id>/cancel": reservation_forms.cancel,
     "/reservations/<reservation_id>/stop": reservation_forms.stop,
-    "/reservations/<reservation_id>/claim": mail.claim,
+    "/reservations/<reservation_id>/claim": guest_takeover.claim,
     "/reservations/<reservation_id>/extend": reservation_forms.extend,
     "/tickets": ticket_links.send_tickets,
     "/tickets/open": ticket_links.use_tickets,
