@@ -43,7 +43,7 @@ from app.waiting_room.members import MemberLogins
 from app.waiting_room.queue import Queues
 from app.web.api import openapi
 from app.web.api.registry import CALLS
-from app.web.api.security_txt import register_security_txt
+from app.web.api.system.security_txt import register_security_txt
 from app.web.console.registry import register_console_pages
 from app.web.console.room.cockpit_feed import Feeds
 from app.web.gate.crawlers import Crawlers

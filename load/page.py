@@ -14,7 +14,7 @@ from typing import Literal
 
 from app.core.model import PlaceState
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
-from app.web.pages.queue_document import panel_of
+from app.web.pages.room.queue_document import panel_of
 
 Step = Literal["join", "ask", "claim"]
 

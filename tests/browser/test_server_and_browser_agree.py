@@ -22,7 +22,7 @@ from app.core.waiting_room.wait_estimate import wait_range_s
 from app.i18n import LANGUAGES
 from app.web.documents.waiting_room import pace_document, slower_document
 from app.web.http.assets import load_assets
-from app.web.pages.queue_document import notice_of, panel_of, slower_of, still_s_of
+from app.web.pages.room.queue_document import notice_of, panel_of, slower_of, still_s_of
 
 pytestmark = pytest.mark.browser
 

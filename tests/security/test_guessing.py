@@ -15,7 +15,7 @@ from app.core.catalogue.definitions import NewAccount
 from app.core.errors import RateLimited
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.api.devices import DEVICE_COOKIE
+from app.web.api.access.devices import DEVICE_COOKIE
 from app.web.http.cookies import HOST_PREFIX
 from app.web.http.throttles import LOGINS_PER_ACCOUNT, LOGINS_PER_ACCOUNT_AND_ADDRESS, LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, served

@@ -11,7 +11,7 @@ import pytest
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE
-from app.web.pages.reservation_forms import QUANTITY
+from app.web.pages.sale.reservation_forms import QUANTITY
 from tests.routes.conftest import Web, code, served
 
 CYCLES = 300

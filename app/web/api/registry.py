@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from app.web.api import (
-    accounts,
-    alerts,
-    api_keys,
-    audit,
+from app.web.api import openapi
+from app.web.api.access import accounts, api_keys, password_resets
+from app.web.api.orders import (
     buyers,
-    cancel_or_move,
     check_ins,
     checkout,
-    codes,
-    events,
-    gate_stats,
     guest_takeover,
-    guests,
-    health,
+    orders,
+    payments,
+    reservations,
+    transfers,
+)
+from app.web.api.room import (
+    gate_stats,
     identity,
     member_login,
-    openapi,
-    orders,
     origin,
-    password_resets,
-    payments,
     place_email,
     place_receipt,
     proof_of_work,
-    reservations,
     room_admin,
     room_history,
     room_invites,
@@ -35,12 +29,10 @@ from app.web.api import (
     room_log,
     room_settings,
     rooms,
-    seats,
-    stats,
-    transfers,
     virtual_waiting_room,
-    webhooks,
 )
+from app.web.api.sale import cancel_or_move, codes, events, guests, seats
+from app.web.api.system import alerts, audit, health, stats, webhooks
 from app.web.gate import forward_auth, knownuser, preview, sessions, sites
 from app.web.http.routes import ENDPOINTS, Endpoint
 

@@ -13,7 +13,7 @@ from quart import Response
 from app.accounts import accounts, console_sessions, second_factor
 from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired
 from app.store.sql.accounts.sign_ins import SignIn
-from app.web.api.accounts import LoginBody, account_for_login
+from app.web.api.access.accounts import LoginBody, account_for_login
 from app.web.console.signing_in import factor_keys
 from app.web.console.staff import Staff, account_of
 from app.web.http.routes import Request

@@ -13,7 +13,7 @@ from app.core.account import Account, RegisteredAccount
 from app.core.accounts.second_factor import FactorKeys
 from app.core.errors import RoleRequired
 from app.store.sql.accounts.passkeys import Step
-from app.web.api.devices import device_cookie
+from app.web.api.access.devices import device_cookie
 from app.web.console.staff import signed_in, with_cookie
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF

@@ -1,4 +1,4 @@
-"""The pages of visitors: sales, queue, booking, reservation. Forms: `forms`, `reservation_forms`.
+"""All addresses of visitors' pages and forms; the front page and the queue page.
 
 A GET changes nothing: link previews and prefetching browsers must not take places.
 """
@@ -19,37 +19,38 @@ from app.web.http.deadlines import CALL_TIMEOUT_S, PAGE_TIMEOUT_S
 from app.web.http.newcomer_pages import asks_for_json
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
-from app.web.pages import (
-    booking,
+from app.web.pages import language
+from app.web.pages.documents import SalesPage, SaleView
+from app.web.pages.entry import add_page, not_found, page
+from app.web.pages.event_heads import EVENT_HEADS, EventHeads
+from app.web.pages.orders import (
+    guest_takeover,
+    my_reservations,
+    personal_data,
+    receipt,
+    ticket_files,
+    ticket_links,
+    transfers,
+)
+from app.web.pages.render import respond
+from app.web.pages.room import (
     captcha,
     carry,
     crowdhandler,
     fairness,
     fan_account,
     forms,
-    guest_takeover,
     handover,
     identity,
     json_queue,
     knownuser,
-    language,
     mail,
     member,
-    my_reservations,
     opening,
-    personal_data,
-    receipt,
-    reservation_forms,
-    ticket_files,
-    ticket_links,
-    transfers,
 )
-from app.web.pages.documents import SalesPage, SaleView
-from app.web.pages.entry import add_page, not_found, page
-from app.web.pages.event_heads import EVENT_HEADS, EventHeads
-from app.web.pages.queue_document import room_page
-from app.web.pages.queue_view import read_queue_view, remember_progress_start
-from app.web.pages.render import respond
+from app.web.pages.room.queue_document import room_page
+from app.web.pages.room.queue_view import read_queue_view, remember_progress_start
+from app.web.pages.sale import booking, reservation_forms
 from app.web.pages.theme import LOOK_CSS, look_css, look_of, theme_file
 from app.web.pages.visitors import set_newcomer, set_place
 

@@ -9,7 +9,7 @@ from app.accounts import console_sessions, invitations
 from app.core.account import Account, RegisteredAccount
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed
 from app.core.formats import Name
-from app.web.api.password_resets import Reset
+from app.web.api.access.password_resets import Reset
 from app.web.console.access.password_reset import LENGTH
 from app.web.console.staff import with_cookie
 from app.web.http.bodies import read_query

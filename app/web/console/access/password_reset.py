@@ -7,7 +7,7 @@ from quart import Quart, Response
 
 from app.accounts import password_resets
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed
-from app.web.api.password_resets import NO_MAIL, Reset, ResetAsked, apply_reset, send_link
+from app.web.api.access.password_resets import NO_MAIL, Reset, ResetAsked, apply_reset, send_link
 from app.web.http.bodies import read_query
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request

@@ -17,7 +17,7 @@ from app.core.zones import zones
 from app.store.sql.accounts.passkeys import Passkey
 from app.store.sql.accounts.second_factors import Factors
 from app.store.sql.accounts.sign_ins import SignIn
-from app.web.api.accounts import LoginBody, PasswordChange, account_for_login, new_password
+from app.web.api.access.accounts import LoginBody, PasswordChange, account_for_login, new_password
 from app.web.console.frame import console_form, console_page, sign_in_form
 from app.web.console.page_access import lacks_factor
 from app.web.console.proofs import proof_page

@@ -28,7 +28,7 @@ from app.store.sql.catalogue.events import EventFilter
 from app.store.sql.payments.refund_approvals import RequestedRefund
 from app.store.sql.reservations.buyers import StoredBuyer, read_form
 from app.store.sql.reservations.orders import OrderFilter, OrderRow
-from app.web.api.orders import csv_response
+from app.web.api.orders.orders import csv_response
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, moment, one_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head

@@ -17,7 +17,7 @@ from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.gate.snippets import KINDS, WAYS, Kind, Way
 from app.waiting_room import control, room_lists
-from app.web.api.room_admin import NewRoom
+from app.web.api.room.room_admin import NewRoom
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff

@@ -21,7 +21,7 @@ from app.core.model import Event, EventId, Room, RoomId, TicketType, TicketTypeI
 from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.store.away import stores_answer
-from app.web.api.codes import create_set, csv_of
+from app.web.api.sale.codes import create_set, csv_of
 from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page

@@ -21,7 +21,7 @@ from app.core.waiting_room.captcha import PROVIDERS
 from app.core.waiting_room.members import MemberLogin
 from app.core.zones import UTC
 from app.waiting_room import control, members, queue
-from app.web.api.member_login import MemberLoginChange, save_login
+from app.web.api.room.member_login import MemberLoginChange, save_login
 from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import filters_of

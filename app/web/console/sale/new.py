@@ -30,8 +30,8 @@ from app.web.documents.waiting_room import status_document
 from app.web.http.routes import Request
 from app.web.pages.documents import event_head
 from app.web.pages.form_fields import redirect_to
-from app.web.pages.queue_document import QueueView, room_page
 from app.web.pages.render import html, respond
+from app.web.pages.room.queue_document import QueueView, room_page
 from app.web.pages.theme import look_before_it_is_saved
 
 MOVING = re.compile(

@@ -11,7 +11,7 @@ from app.core.errors import Conflict, ValidationFailed
 from app.core.model import Room, RoomId, RoomStatus
 from app.core.waiting_room.room_invites import FILE_MAX, RoomInvite, read_addresses
 from app.waiting_room import queue, room_invites
-from app.web.api.room_invites import links_of
+from app.web.api.room.room_invites import links_of
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head

@@ -23,7 +23,7 @@ from app.core.jobs import (
 from app.core.model import Event, EventId, Role
 from app.jobs import control as jobs
 from app.store.sql.jobs.jobs import Failure, Job
-from app.web.api.orders import CSV
+from app.web.api.orders.orders import CSV
 from app.web.console.frame import console_form, console_page
 from app.web.console.orders.orders import order_filter
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page

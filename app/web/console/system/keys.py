@@ -13,7 +13,7 @@ from app.core.accounts.scopes import SCOPES
 from app.core.errors import Conflict, ValidationFailed
 from app.core.text.validation_messages import validation_failed
 from app.store.sql.accounts.api_keys import ApiKey
-from app.web.api.api_keys import NewKey
+from app.web.api.access.api_keys import NewKey
 from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page

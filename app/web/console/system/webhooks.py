@@ -14,7 +14,7 @@ from app.core.text.validation_messages import validation_failed
 from app.notifications.channels import webhooks
 from app.store.sql.notifications.delivery_log import Attempt, QueuedDelivery
 from app.store.sql.notifications.webhooks import Webhook
-from app.web.api.webhooks import NewWebhook
+from app.web.api.system.webhooks import NewWebhook
 from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
