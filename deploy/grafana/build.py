@@ -3,7 +3,7 @@
 A dashboard consists of rows of panels, and a panel of a title, a unit and its queries. Positions, colours and
 the rest of Grafana's JSON model
 (https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/) are the same
-for all, and are added here. `tests/routes/test_dashboards.py` runs each query.
+for all, and are added here. `tests/routes/system/test_dashboards.py` runs each query.
 """
 
 from __future__ import annotations

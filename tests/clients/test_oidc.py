@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from tests.clients.conftest import program
+from tests.routes.access.test_people import OURS, appoint
 from tests.routes.conftest import Web, served, settings
-from tests.routes.test_people import OURS, appoint
 from tests.support.waiting import PATIENCE_S
 
 __all__ = ["settings"]

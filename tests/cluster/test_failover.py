@@ -14,7 +14,7 @@ from app.reservations import consistency
 from load.replicas import ValkeyPair, in_a_cluster
 from tests.conftest import Servers
 from tests.routes.conftest import bearer, settings_of
-from tests.routes.test_failover import a_sale, chosen
+from tests.routes.system.test_failover import a_sale, chosen
 from tests.support.waiting import wait_until
 
 

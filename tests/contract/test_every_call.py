@@ -30,7 +30,7 @@ PARAMS = {
     "{code}": "FANS",
 }
 RED = '{"colour": "red"}'
-STREAMS = {"room_stream", "reservation_stream"}  # endless: tested in tests/routes/test_streams.py
+STREAMS = {"room_stream", "reservation_stream"}  # endless: tested in tests/routes/http/test_streams.py
 
 
 def filled(path: str) -> str:
@@ -134,7 +134,7 @@ async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
         if call.method in ("POST", "PUT", "PATCH"):
             headers = await headers_for(web, call, RED) | {"content-type": "application/json"}
             body = await web.send(call.method, filled(call.path), content=RED, headers=headers)
-            # Unknown messages are ignored (tests/routes/test_gateway.py); missing fields are refused.
+            # Unknown messages are ignored (tests/routes/orders/test_gateway.py); missing fields are refused.
             missing = {"hear_gateway": "type", "hear_stripe": "id"}
             assert field_of(body) == missing.get(call.name, "colour"), call.name
 

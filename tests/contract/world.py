@@ -161,12 +161,12 @@ VALID_CALLS |= {
     for it in ("increment_serving_counter", "reset_initial_state")
 }
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than one call: see the tests about them
-    "read_reservation": {202},  # undecided, only briefly: tests/routes/test_reserving.py
-    "reservation_stream": {204},  # after the very last event: tests/routes/test_streams.py
+    "read_reservation": {202},  # undecided, only briefly: tests/routes/orders/test_reserving.py
+    "reservation_stream": {204},  # after the very last event: tests/routes/http/test_streams.py
     **{"queue_num": {202}, "generate_token": {202}},
-    "site_gate": {302},  # for the room it finds: tests/routes/test_sites.py
-    "transfer_ticket": {200},  # already offered there: tests/routes/test_ticket_links.py
-    "confirm": {202},  # a slow gateway: tests/routes/test_reserving.py
+    "site_gate": {302},  # for the room it finds: tests/routes/gate/test_sites.py
+    "transfer_ticket": {200},  # already offered there: tests/routes/orders/test_ticket_links.py
+    "confirm": {202},  # a slow gateway: tests/routes/orders/test_reserving.py
 }
 
 

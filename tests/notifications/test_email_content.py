@@ -13,7 +13,7 @@ from app.notifications import email_content
 from app.notifications.email_content import NoLongerNeeded
 from app.settings import Settings
 from tests.routes.mailing import BASE
-from tests.routes.test_mail_languages import NEVER, a_mail
+from tests.routes.system.test_mail_languages import NEVER, a_mail
 
 SETTINGS = Settings(public_url=BASE, secret=SecretStr("s" * 40))
 

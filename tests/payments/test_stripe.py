@@ -1,7 +1,7 @@
 """What Stripe may say to each call, and what is never charged or refunded because of it.
 
 The answers here are written by hand, so that banks take their time and sums differ. How all of it works
-together, with a server that keeps books: `tests/routes/test_stripe.py`.
+together, with a server that keeps books: `tests/routes/orders/test_stripe.py`.
 """
 
 from __future__ import annotations

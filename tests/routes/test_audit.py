@@ -81,12 +81,12 @@ FORMS = {
     ),
 }
 FORMS_ELSEWHERE = {
-    *("save_mail_text", "save_buyer_form"),  # tests/routes/test_buyers.py
-    *("check_in_typed", "check_in_scans", "undo_scan"),  # tests/routes/test_door.py
-    *("send_again", "send_test"),  # tests/routes/test_mail.py, test_outgoing_mail_page.py
-    *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/test_guests.py
-    *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
-    *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
+    *("save_mail_text", "save_buyer_form"),  # tests/routes/orders/test_buyers.py
+    *("check_in_typed", "check_in_scans", "undo_scan"),  # tests/routes/orders/test_door.py
+    *("send_again", "send_test"),  # tests/routes/system/test_mail.py, test_outgoing_mail_page.py
+    *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/sale/test_guests.py
+    *("make_sale", "undo", "remove_visitor"),  # tests/routes/sale/test_new_sale.py, room/test_cockpit.py
+    *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/sale/test_codes.py
     *("keep_seats", "grow_section", "save_plan", "change_chosen", "rename_seats"),  # test_seat_plan.py
     "end_sign_in",  # does not change the sale
     "end_other_sign_ins",
@@ -94,10 +94,10 @@ FORMS_ELSEWHERE = {
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
-    *("move_sale", "cancel_sale", "retry_refunds"),  # tests/routes/test_cancel_or_move.py
-    *("refund_part", "retry_refund"),  # tests/routes/test_refunds.py, test_stripe_refunds.py
-    "sign_out_user",  # tests/routes/test_sign_in.py
-    *("invite_user", "withdraw_invitation", "set_active"),  # tests/routes/test_people.py
+    *("move_sale", "cancel_sale", "retry_refunds"),  # tests/routes/sale/test_cancel_or_move.py
+    *("refund_part", "retry_refund"),  # tests/routes/orders/test_refunds.py, test_stripe_refunds.py
+    "sign_out_user",  # tests/routes/access/test_sign_in.py
+    *("invite_user", "withdraw_invitation", "set_active"),  # tests/routes/access/test_people.py
     *("begin_second_factor", "confirm_second_factor", "remove_second_factor"),  # test_second_factor.py
     *(
         "forget_second_factor",
@@ -110,13 +110,13 @@ FORMS_ELSEWHERE = {
         "change_right",
         "withdraw_from_sale",
         "set_refund_limit",
-    ),  # tests/routes/test_sale_rights.py
-    *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
+    ),  # tests/routes/access/test_sale_rights.py
+    *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/system/test_jobs.py
     *("add_invites", "send_invite_again", "withdraw_invite"),  # tests/security/test_room_invites.py
     "set_newcomers",  # tests/security/test_suspects.py
     *("set_entry", "set_lanes", "set_login", "remove_login"),  # tests/security/test_members.py
     "save_autopilot",  # test_cockpit_autopilot.py
-    "show_preview",  # changes nothing: tests/routes/test_gate_preview.py
+    "show_preview",  # changes nothing: tests/routes/gate/test_gate_preview.py
     *(
         "let_in",
         "start_anew",
@@ -127,13 +127,13 @@ FORMS_ELSEWHERE = {
         "remove_knownuser",
         "push_config",
     ),  # test_console_sites.py
-    *("edit_sale", "undo_edit"),  # tests/routes/test_edit_sale.py
-    *("live", "rehearse", "wipe", "duplicate_sale"),  # tests/routes/test_sale_life.py
-    *("acknowledge", "set_rule", "set_mailing"),  # tests/routes/test_alerts.py
-    *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
+    *("edit_sale", "undo_edit"),  # tests/routes/sale/test_edit_sale.py
+    *("live", "rehearse", "wipe", "duplicate_sale"),  # tests/routes/sale/test_sale_life.py
+    *("acknowledge", "set_rule", "set_mailing"),  # tests/routes/system/test_alerts.py
+    *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/system/test_set_aside.py
 }
 CHANGES_AGAIN = {"reset_room", "advance_room"}  # even when repeated
-ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are random: tests/routes/test_webhooks.py
+ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are random: tests/routes/system/test_webhooks.py
 ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order", "refund_order"}  # test_api_keys.py, test_refunds.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py

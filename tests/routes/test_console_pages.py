@@ -16,8 +16,8 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.web.console.system.health import size
 from tests.routes.conftest import Web, bearer, served
-from tests.routes.test_orders import a_purchase
-from tests.routes.test_store_outages import Wires, wires
+from tests.routes.orders.test_orders import a_purchase
+from tests.routes.system.test_store_outages import Wires, wires
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 

@@ -10,8 +10,8 @@ import pytest
 from app.store.connections import Stores
 from app.web.console.console_routes import CONSOLE
 from app.web.console.proofs import FIELD, NEEDS_PROOF
+from tests.routes.access.test_people import WORD, appoint
 from tests.routes.conftest import Web, code
-from tests.routes.test_people import WORD, appoint
 
 DANGEROUS = re.compile(
     r"/(delete|reset|role|active|people|keys|webhooks|knownuser|cancel-sale|second-factor)\b"

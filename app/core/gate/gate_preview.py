@@ -1,7 +1,7 @@
 """Which gate rule decides about a request, step by step. `web/gate/preview.py` gathers the facts.
 
-The order is the gate's own (`web/gate/forward_auth.py`); `tests/routes/test_gate_preview.py` compares the
-two.
+The order is the gate's own (`web/gate/forward_auth.py`); `tests/routes/gate/test_gate_preview.py` compares
+the two.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Accounts, signing in, rights, and keys of machines."""
