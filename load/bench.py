@@ -17,12 +17,12 @@ from rich.console import Console
 
 from app.core.errors import CannotRun
 from app.store.connections import STORE_AWAY
-from load import report
-from load.catalogue import ROWS
-from load.figures import Row, missing
-from load.measuring import Run
-from load.sizes import QUICK, WHOLE
-from load.wrk import WrkOptions, program
+from load.measure import report
+from load.measure.figures import Row, missing
+from load.measure.measuring import Run
+from load.measure.sizes import QUICK, WHOLE
+from load.measure.wrk import WrkOptions, program
+from load.rows.catalogue import ROWS
 
 BROKEN_OFF: tuple[type[Exception], ...] = (CannotRun, *STORE_AWAY)
 

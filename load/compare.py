@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.core.errors import CannotRun
-from load.conditions import Conditions
-from load.figures import Figure
-from load.report import WIDTH, Report, headline, number
+from load.measure.conditions import Conditions
+from load.measure.figures import Figure
+from load.measure.report import WIDTH, Report, headline, number
 
 Judgement = Literal["higher", "lower", "no difference", "one trial", "only in A", "only in B"]
 UNLIKE = ("cpu", "cores", "python", "redis", "postgres", "fsync", "server", "connections", "threads", "size")

@@ -14,10 +14,10 @@ import msgspec
 from locust import User, events, task
 from locust.exception import StopUser
 
-from load.bots import Bot
-from load.plan import PLAN, Plan
-from load.visitors import Visitor
-from load.world import World
+from load.fans.bots import Bot
+from load.fans.plan import PLAN, Plan
+from load.fans.visitors import Visitor
+from load.fans.world import World
 
 TELL_EVERY_S = 1.0
 STORM_FIRST_S, STORM_EVERY_S = 1.0, 4.0

@@ -28,14 +28,14 @@ from app.runtime import child_process
 from app.store.connections import STORE_AWAY
 from app.store.keys import RoomKeys
 from app.store.redis.backlogs import backlog
-from load.books import read_books
-from load.measuring import RoomWatch, admissions
-from load.outside import judge_from_outside
-from load.plan import PLAN, PROGRESS, Findings, Plan
-from load.scenarios import SCENARIOS, Name
-from load.summary import JudgedRun, progress, show
-from load.target import NoTarget, Sale, Target, create_sale, open_target, read_sale, staff
-from load.verdict import Verdict, judge
+from load.fans.outside import judge_from_outside
+from load.fans.plan import PLAN, PROGRESS, Findings, Plan
+from load.fans.scenarios import SCENARIOS, Name
+from load.fans.summary import JudgedRun, progress, show
+from load.fans.target import NoTarget, Sale, Target, create_sale, open_target, read_sale, staff
+from load.judging.books import read_books
+from load.judging.verdict import Verdict, judge
+from load.measure.measuring import RoomWatch, admissions
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 TOKEN = "FAIRGATE_LOAD_TOKEN"

@@ -31,8 +31,8 @@ from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, JoinRecord
 from app.store.sql.waiting_room.rooms import RoomRow, Terms
 from app.waiting_room.gathering import PartsSeen, gather, next_round
-from load import fair_order
-from load.cluster import NODES, TIMEOUT_S, cluster
+from load.judging import fair_order
+from load.servers.cluster import NODES, TIMEOUT_S, cluster
 
 NETWORK = "abcd"
 TICK_JOINS = 1_600  # per part, between two ticks of the worker

@@ -60,7 +60,7 @@ def load(
         "web_port": web_port,
         "data": str(data or _running_url()),
     }
-    raise typer.Exit(_run("load.gate_run" if scenario == GATE else "load.run", order))
+    raise typer.Exit(_run("load.gate.run" if scenario == GATE else "load.run", order))
 
 
 def _run(module: str, order: Mapping[str, object]) -> int:

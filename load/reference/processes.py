@@ -26,8 +26,8 @@ from app.core.errors import CannotRun
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
 from app.settings import Settings
-from load.product import Product
 from load.reference import bare, nothing
+from load.servers.product import Product
 
 STARTED_S, STOP_S = 30.0, 10.0
 CONNECTIONS_MAX = 2_048

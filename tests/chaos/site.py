@@ -20,8 +20,8 @@ from app.core.model import EventId, RoomId
 from app.reservations import consistency
 from app.store.connections import REDIS_AWAY, Stores, connect_postgres, connect_redis
 from app.store.keys import WORKERS
-from load.books import Books, read_books
-from load.verdict import judge
+from load.judging.books import Books, read_books
+from load.judging.verdict import judge
 from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
 from tests.platform.outside import Up, fairgate, up

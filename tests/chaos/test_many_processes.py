@@ -10,8 +10,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from load.measuring import admissions
-from load.verdict import over_admitted
+from load.judging.verdict import over_admitted
+from load.measure.measuring import admissions
 from tests.chaos.crowd import Crowd
 from tests.chaos.site import Site
 from tests.platform.outside import OPS

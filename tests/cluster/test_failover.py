@@ -11,7 +11,7 @@ import pytest
 
 from app.core.model import EventId
 from app.reservations import consistency
-from load.replicas import ValkeyPair, in_a_cluster
+from load.servers.replicas import ValkeyPair, in_a_cluster
 from tests.conftest import Servers
 from tests.routes.conftest import bearer, settings_of
 from tests.routes.system.test_failover import a_sale, chosen

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from load.attacker import FLOODS, Attacker, Order
-from load.floods import RATES, sink
+from load.measure.attacker import FLOODS, Attacker, Order
+from load.rows.floods import RATES, sink
 from tests.support.waiting import wait_until
 
 REFUSED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n"

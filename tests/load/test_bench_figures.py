@@ -13,15 +13,17 @@ import pytest
 from rich.console import Console
 
 from app.core.errors import CannotRun
-from load import bench, compare, proxy, report
-from load.accuracy import share_percent
-from load.catalogue import ROWS
-from load.conditions import Conditions
-from load.figures import Figure, Reference, Row, Trial, capacity_per_s, missing, percentile, row_of
-from load.measuring import RoomWatch, Run
-from load.sizes import QUICK, WHOLE
-from load.verdict import AdmissionSample, Verdict
-from load.wrk import WrkOptions
+from load import bench, compare
+from load.judging.verdict import AdmissionSample, Verdict
+from load.measure import report
+from load.measure.conditions import Conditions
+from load.measure.figures import Figure, Reference, Row, Trial, capacity_per_s, missing, percentile, row_of
+from load.measure.measuring import RoomWatch, Run
+from load.measure.sizes import QUICK, WHOLE
+from load.measure.wrk import WrkOptions
+from load.rows import proxy
+from load.rows.accuracy import share_percent
+from load.rows.catalogue import ROWS
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 

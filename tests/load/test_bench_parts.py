@@ -15,9 +15,9 @@ import pytest
 from app.core.errors import CannotRun
 from app.core.model import RoomId
 from app.runtime.embedded_stores import free_port
-from load import crowd, wrk
-from load.crowd import Sale
-from load.wrk import Requests, WrkOptions
+from load.measure import crowd, wrk
+from load.measure.crowd import Sale
+from load.measure.wrk import Requests, WrkOptions
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 SHORT = WrkOptions(connections=8, threads=2, seconds=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from load.fair_order import TAU_LEAST, Order, inversions, measure, tau
+from load.judging.fair_order import TAU_LEAST, Order, inversions, measure, tau
 from tests.support.builders import KEYS, NOW, Client
 from tests.support.parts import a_room_in_parts
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from load import later, scaling
-from load.figures import Figure, Trial
+from load.measure.figures import Figure, Trial
+from load.rows import later, scaling
 
 
 def a_trial(web_us: float, valkey_us: float, per_s: float = 1_000.0) -> Trial:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from load.origin import TARGET_PER_MINUTE, measure
+from load.fans.origin import TARGET_PER_MINUTE, measure
 
 
 @pytest.mark.parametrize("rate_per_minute", [600, 1_200])

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
-from load.page import Answer, Link, Page, Step
+from load.fans.page import Answer, Link, Page, Step
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 OPEN = StatusDocument(

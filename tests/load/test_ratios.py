@@ -10,9 +10,9 @@ import asyncpg
 from redis.asyncio import Redis
 
 from app.settings import Settings
-from load import ratios
-from load.figures import Trial
+from load.measure.figures import Trial
 from load.reference import bare, nothing
+from load.rows import ratios
 from tests.routes.conftest import settings
 
 __all__ = ["settings"]

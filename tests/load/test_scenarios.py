@@ -11,12 +11,12 @@ import pytest
 
 from app import cli
 from app.runtime.embedded_stores import free_port
-from load import gate_run
-from load.crowd import TICKET_TYPES, open_sale
-from load.outside import judge_from_outside
-from load.plan import Claim, Findings, Promise
-from load.product import data_folder, running
-from load.scenarios import SCENARIOS
+from load.fans.outside import judge_from_outside
+from load.fans.plan import Claim, Findings, Promise
+from load.fans.scenarios import SCENARIOS
+from load.gate import run as gate_run
+from load.measure.crowd import TICKET_TYPES, open_sale
+from load.servers.product import data_folder, running
 from tests.chaos.site import Site, a_site
 from tests.platform.outside import Ended, fairgate
 from tests.support.http import plain_client

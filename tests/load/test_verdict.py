@@ -10,8 +10,8 @@ import pytest
 
 from app.core.model import EventId, RoomId
 from app.store.connections import Stores
-from load.books import Books, Count, OwnedTickets, read_books
-from load.verdict import AdmissionSample, judge, over_admitted
+from load.judging.books import Books, Count, OwnedTickets, read_books
+from load.judging.verdict import AdmissionSample, judge, over_admitted
 from tests.support.sales import a_session, a_shop, reserve_tickets
 
 HELD, SOLD = OwnedTickets("ann", False, {"floor": 2}), OwnedTickets("bob", True, {"floor": 1})

@@ -1,6 +1,6 @@
 """The invariants of a room, which hold after every step. Each one yields a description of what is wrong.
 
-The invariants of the stock are also checked by load tests; they are listed in `load/verdict.py`.
+The invariants of the stock are also checked by load tests; they are listed in `load/judging/verdict.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from load.verdict import AdmissionSample, over_admitted
+from load.judging.verdict import AdmissionSample, over_admitted
 from tests.simulation.lanes import Sharing
 from tests.simulation.model import ENDING_KEPT_MS
 from tests.simulation.rules import Answer, lane_of, network_in_id

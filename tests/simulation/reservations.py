@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from load.books import Count, OwnedTickets
+from load.judging.books import Count, OwnedTickets
 from tests.simulation.steps import UNBATCHED
 
 

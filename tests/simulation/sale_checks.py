@@ -6,7 +6,7 @@ from typing import Any
 
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from load.books import Books
+from load.judging.books import Books
 from tests.simulation.sale_model import SaleModel
 from tests.simulation.watch import Mismatch
 

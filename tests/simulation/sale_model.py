@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from load.books import LIVE, Books, OwnedTickets
+from load.judging.books import LIVE, Books, OwnedTickets
 from tests.simulation.model import RoomModel
 from tests.simulation.reservations import DecidedBatch, Hold, Row, Wish, counts_of, read_order, uses
 

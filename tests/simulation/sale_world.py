@@ -24,8 +24,8 @@ from app.store.sql.payments import payments
 from app.store.sql.payments.payments import Attempt
 from app.store.sql.reservations import hold_endings
 from app.store.sql.reservations.reservations import Superseded
-from load.books import Books, read_books
-from load.verdict import lost, oversold, stranded
+from load.judging.books import Books, read_books
+from load.judging.verdict import lost, oversold, stranded
 from tests.simulation import sale_checks
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.reservations import DecidedBatch, Wish

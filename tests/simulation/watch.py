@@ -8,7 +8,7 @@ from app.core.model import Place
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts.room import RefusedRecord
-from load.verdict import AdmissionSample
+from load.judging.verdict import AdmissionSample
 from tests.simulation import view
 from tests.simulation.invariants import INVARIANTS, History, Transition
 from tests.simulation.model import RoomModel

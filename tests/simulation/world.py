@@ -8,8 +8,8 @@ import msgspec
 
 from app.core.waiting_room.rules import draw_of
 from app.reservations import holds
-from load.books import read_books
-from load.verdict import judge
+from load.judging.books import read_books
+from load.judging.verdict import judge
 from tests.simulation.lanes import NAMES, NETWORKS_OF
 from tests.simulation.model import RoomModel
 from tests.simulation.pinned import PinnedStores

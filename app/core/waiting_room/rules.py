@@ -69,9 +69,9 @@ def poll_after_s(ahead: int, p50_s: int | None, jitter01: float, most_s: int = A
     The shared status document tells everybody how the queue moves and when it is their turn. The place adds
     only how many ahead have left, which changes little, so it is polled about as often as the remaining wait
     drops to a quarter: a dozen times for a wait of an hour. Polling at a tenth of the wait took two requests
-    a minute from every visitor of a queue of 100,000 (`load/origin.py` measures it). A client without the
-    shared document still polls before its turn, unless the queue moves faster than estimated. Only the first
-    few poll more often than every 30 s: that is for small rooms, and costs a large one nothing.
+    a minute from every visitor of a queue of 100,000 (`load/fans/origin.py` measures it). A client without
+    the shared document still polls before its turn, unless the queue moves faster than estimated. Only the
+    first few poll more often than every 30 s: that is for small rooms, and costs a large one nothing.
 
     `p50_s` None: nobody is called. `jitter01`: see `spread_s`.
     """

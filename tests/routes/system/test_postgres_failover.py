@@ -18,7 +18,7 @@ from app.reservations import consistency, reconcile
 from app.runtime import migrate
 from app.settings import Settings
 from app.store.connections import Stores
-from load.standby import PostgresPair, postgres_pair
+from load.servers.standby import PostgresPair, postgres_pair
 from tests.routes.conftest import Web
 from tests.routes.system.test_failover import a_sale, chosen, ready
 from tests.support.waiting import wait_until
