@@ -19,8 +19,8 @@ from app.core.errors import CannotRun
 from app.store.connections import STORE_AWAY
 from load.measure import report
 from load.measure.figures import Row, missing
-from load.measure.measuring import Run
 from load.measure.sizes import QUICK, WHOLE
+from load.measure.trials import Run
 from load.measure.wrk import WrkOptions, program
 from load.rows.catalogue import ROWS
 

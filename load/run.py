@@ -35,7 +35,7 @@ from load.fans.summary import JudgedRun, progress, show
 from load.fans.target import NoTarget, Sale, Target, create_sale, open_target, read_sale, staff
 from load.judging.books import read_books
 from load.judging.verdict import Verdict, judge
-from load.measure.measuring import RoomWatch, admissions
+from load.measure.trials import RoomWatch, admissions
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 TOKEN = "FAIRGATE_LOAD_TOKEN"

@@ -12,8 +12,8 @@ from rich.table import Table
 from load.judging.verdict import Verdict
 from load.measure.conditions import Conditions
 from load.measure.figures import Figure, Row
-from load.measure.measuring import Run
 from load.measure.sizes import WHOLE
+from load.measure.trials import Run
 
 WIDTH = 160
 PERCENTILES = ("p50 ms", "p99 ms")

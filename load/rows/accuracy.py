@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from app.core.model import RoomId
 from load.measure import crowd, prepared
 from load.measure.figures import Figure, Row
-from load.measure.measuring import RoomWatch, Run, admissions
+from load.measure.trials import RoomWatch, Run, admissions
 from load.servers.product import Product
 
 RATES = (10, 1_000, 10_000, 60_000)  # per minute; the last is 1,000 per second

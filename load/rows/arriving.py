@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.web.http.assets import load_assets
 from load.measure import crowd
 from load.measure.figures import Row, row_of
-from load.measure.measuring import Run, run_trials
+from load.measure.trials import Run, run_trials
 from load.measure.wrk import Requests
 
 BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": "en"}

@@ -13,7 +13,7 @@ from statistics import median
 
 from load.measure import crowd
 from load.measure.figures import Figure, Row, Trial
-from load.measure.measuring import Run, measure, verdict_when_settled
+from load.measure.trials import Run, measure, verdict_when_settled
 from load.measure.wrk import Requests, WrkOptions
 from load.rows.arriving import BROWSER
 from load.servers.product import Product

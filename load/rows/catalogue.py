@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from load.measure.figures import Row
-from load.measure.measuring import Run
+from load.measure.trials import Run
 from load.rows import (
     accuracy,
     arriving,
@@ -15,9 +15,9 @@ from load.rows import (
     growth,
     later,
     million,
+    nginx,
     paying,
     processes,
-    proxy,
     rates,
     ratios,
     rooms,
@@ -50,7 +50,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "million": million.million,
     "accuracy": accuracy.accuracy,
     "streams": streams.streams,
-    "nginx": proxy.through_nginx,
+    "nginx": nginx.through_nginx,
     "origin": visits.visits,
     "rooms": rooms.rooms,
     "memory": growth.memory,

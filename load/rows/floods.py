@@ -20,7 +20,7 @@ from app.runtime import child_process
 from load.measure import crowd, prepared
 from load.measure.attacker import Order
 from load.measure.figures import Figure, Row
-from load.measure.measuring import Run
+from load.measure.trials import Run
 from load.rows.rates import join_trial
 
 BESIDE = 0.9  # the least share of the joins without the flood

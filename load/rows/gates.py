@@ -21,11 +21,12 @@ from app.store.sql.accounts import signing_keys
 from app.store.sql.waiting_room import rooms
 from load.measure import crowd
 from load.measure.figures import Figure, Row, Trial, missing, row_of
-from load.measure.measuring import Run, measure
+from load.measure.trials import Run, measure
 from load.measure.wrk import Requests, WrkOptions
-from load.rows import proxy
-from load.rows.proxy import ProxyFailed
+from load.rows.nginx import with_nginx
+from load.servers import proxy
 from load.servers.product import Product
+from load.servers.proxy import ProxyFailed
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "gate" / "nginx" / "gate.conf"
 ROOM_IN_FILE, NAME = "opening-night", "shop.example"
@@ -97,7 +98,7 @@ async def _through(product: Product, cookies: Sequence[str], options: WrkOptions
     requests = Requests("GET", "/cart?a=1", headers, lines=[(it,) for it in cookies], again=True)
     before = proxy.cpu_s(nginx)
     trial, _ = await measure(product, requests, options, 200, url=url)
-    return proxy.with_nginx(trial, proxy.cpu_s(nginx) - before)
+    return with_nginx(trial, proxy.cpu_s(nginx) - before)
 
 
 def _cost_us(trial: Trial) -> float:

@@ -9,7 +9,7 @@ from app.store.keys import RoomKeys
 from load.measure import crowd, prepared
 from load.measure.crowd import Sale
 from load.measure.figures import Figure, Row
-from load.measure.measuring import Run, measure, verdict_when_settled, wait_until_settled
+from load.measure.trials import Run, measure, verdict_when_settled, wait_until_settled
 from load.servers.product import Product
 
 AT_ONCE = 50_000  # requests prepared for one run of the generator

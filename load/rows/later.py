@@ -15,7 +15,7 @@ from app.store.scripts.stock import Submission
 from load.measure import crowd, prepared
 from load.measure.crowd import Sale
 from load.measure.figures import GENERATOR, Figure, Row, Trial
-from load.measure.measuring import Run, measure, verdict_when_settled, wait_until_settled
+from load.measure.trials import Run, measure, verdict_when_settled, wait_until_settled
 from load.servers.product import NotStarted, Product
 
 AT_ONCE = 5_000  # submissions before waiting for the worker to write them

@@ -10,7 +10,7 @@ from app.store.keys import RoomKeys
 from app.store.scripts import admission
 from load.measure import crowd, prepared
 from load.measure.figures import Figure, Row, Trial, percentile
-from load.measure.measuring import Run, measure
+from load.measure.trials import Run, measure
 from load.servers.product import Product
 
 CALLED_A_TICK = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from load.measure import crowd
 from load.measure.crowd import Sale
 from load.measure.figures import Row, row_of
-from load.measure.measuring import Run, measure, run_trials, verdict_when_settled, wait_until_settled
+from load.measure.trials import Run, measure, run_trials, verdict_when_settled, wait_until_settled
 from load.measure.wrk import Requests, WrkOptions, send
 from load.servers.product import Product
 

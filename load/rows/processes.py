@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psutil
 
 from load.measure.figures import Figure, Row, Trial, capacity_per_s, medians
-from load.measure.measuring import Run
+from load.measure.trials import Run
 from load.rows import rates
 from load.servers.product import Product
 

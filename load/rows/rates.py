@@ -10,7 +10,7 @@ from load.judging.verdict import Verdict
 from load.measure import crowd, prepared
 from load.measure.crowd import Sale
 from load.measure.figures import Reference, Row, Trial, row_of
-from load.measure.measuring import RoomWatch, Run, admissions, measure, run_trials, verdict_when_settled
+from load.measure.trials import RoomWatch, Run, admissions, measure, run_trials, verdict_when_settled
 from load.reference import stores as reference
 from load.servers.product import Product
 

@@ -13,7 +13,7 @@ from load.judging.verdict import Verdict
 from load.measure import crowd, prepared
 from load.measure.crowd import Sale
 from load.measure.figures import GENERATOR, Figure, Row, Trial, medians
-from load.measure.measuring import Run, measure
+from load.measure.trials import Run, measure
 from load.measure.wrk import Requests
 from load.reference.processes import Site, beside
 from load.rows.rates import join_trial, reserve_trial

@@ -12,7 +12,7 @@ import msgspec
 from app.core.model import RoomId, RoomSettings
 from app.restoring.room import rebuild_room
 from load.measure.figures import Figure, Row
-from load.measure.measuring import Run
+from load.measure.trials import Run
 from load.servers.product import NotStarted, Product
 
 LOADS = 3  # at once

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from load.measure import crowd, prepared
 from load.measure.figures import GENERATOR, Figure, Row, Trial
-from load.measure.measuring import Run, measure, verdict_when_settled
+from load.measure.trials import Run, measure, verdict_when_settled
 from load.measure.wrk import WrkOptions
 from load.rows.rates import RATE
 from load.servers.product import Product

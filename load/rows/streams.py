@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from app.core.model import RoomId
 from load.measure import crowd
 from load.measure.figures import Figure, Row, missing
-from load.measure.measuring import Run
+from load.measure.trials import Run
 from load.servers.product import NotStarted, Product
 
 OPEN_TIMEOUT_S = 120.0

@@ -6,7 +6,7 @@ import asyncio
 
 from load.fans import origin
 from load.measure.figures import Figure, Row
-from load.measure.measuring import Run
+from load.measure.trials import Run
 
 
 async def visits(run: Run) -> Row:

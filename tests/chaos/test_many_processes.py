@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from load.judging.verdict import over_admitted
-from load.measure.measuring import admissions
+from load.measure.trials import admissions
 from tests.chaos.crowd import Crowd
 from tests.chaos.site import Site
 from tests.platform.outside import OPS

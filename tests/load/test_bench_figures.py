@@ -18,12 +18,12 @@ from load.judging.verdict import AdmissionSample, Verdict
 from load.measure import report
 from load.measure.conditions import Conditions
 from load.measure.figures import Figure, Reference, Row, Trial, capacity_per_s, missing, percentile, row_of
-from load.measure.measuring import RoomWatch, Run
 from load.measure.sizes import QUICK, WHOLE
+from load.measure.trials import RoomWatch, Run
 from load.measure.wrk import WrkOptions
-from load.rows import proxy
 from load.rows.accuracy import share_percent
 from load.rows.catalogue import ROWS
+from load.servers import proxy
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 

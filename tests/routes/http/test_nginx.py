@@ -17,7 +17,7 @@ from app.web.api.registry import CALLS
 from app.web.console.frame import CONSOLE
 from app.web.http.cache_control import PUBLIC
 from app.web.pages.visitor_pages import PAGES
-from load.rows.proxy import PLACES, proxied
+from load.servers.proxy import PLACES, proxied
 from tests.contract.test_every_call import STREAMS, filled
 from tests.routes.conftest import Web, served
 from tests.routes.http.test_trailing_slashes import address

@@ -1,29 +1,22 @@
-"""The shared document through the nginx of `deploy/`: its rate, and how many requests still reach us."""
+"""nginx on this machine: with the configuration of `deploy/` in front of a product, or with any other."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 import psutil
 
 from app.core.errors import CannotRun
 from app.runtime.embedded_stores import free_port
-from load.measure import crowd
-from load.measure.figures import Figure, Row, Trial, missing, row_of
-from load.measure.measuring import Run, measure
-from load.servers.product import Product
 
 ROOT = Path(__file__).parents[2]
 DEPLOYED = ROOT / "deploy" / "nginx" / "fairgate.conf"
@@ -31,9 +24,6 @@ NGINX = "apt-get install nginx-light (or nginx; brew install nginx)"
 PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")  # on Debian it is not on users' PATH
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
-RATE = 6_000  # admissions per minute, so that the document keeps changing
-SAMPLE = re.compile(r'^fairgate_requests_total\{call="([^"]*)",status="\d+"\} (\S+)$', re.MULTILINE)
-STATUS_CALL = "status"  # `app.web.rooms.status`
 MAIN = """
 {user}
 daemon off;
@@ -158,40 +148,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-async def through_nginx(run: Run) -> Row:
-    """The shared document at 1,000 connections through nginx, and how many requests reach the origin."""
-    options = replace(run.options, connections=run.size.proxy_connections)
-    try:
-        many = 2 * options.connections
-        async with run.product() as product, proxied(product.url, connections=many) as (url, process):
-            room_id = await crowd.open_room(
-                product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
-            )
-            trials, reached = [], []
-            for _ in range(run.size.trials):
-                before, cpu_before = await _reached(product), cpu_s(process)
-                trial, _ = await measure(product, crowd.statuses(room_id), options, 200, url=url)
-                reached.append((await _reached(product) - before) / trial.seconds)
-                trials.append(with_nginx(trial, cpu_s(process) - cpu_before))
-    except ProxyFailed as error:
-        return missing("nginx", str(error))
-    row = row_of("nginx", trials, at_least=40_000, note=f"{options.connections:,} connections")
-    row.figures.append(Figure.of("reach the origin, a second", reached, at_most=2))
-    return row
-
-
-async def _reached(product: Product) -> float:
-    """How many requests for the shared document the web process has answered."""
-    text = (await product.call("GET", product.metrics_url)).text
-    return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
-
-
 def cpu_s(process: psutil.Process) -> float:
     """The CPU that nginx has used."""
     times = [it.cpu_times() for it in (process, *process.children(recursive=True))]
     return float(sum(it.user + it.system for it in times))
-
-
-def with_nginx(trial: Trial, cpu_s: float) -> Trial:
-    """The trial with nginx's CPU added to that of the others."""
-    return msgspec.structs.replace(trial, cpu_s={**trial.cpu_s, "nginx": cpu_s})
