@@ -35,6 +35,7 @@ from app.store.sql.waiting_room import sessions
 from app.waiting_room.queue import Queues, submit
 from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, decide
+from app.waiting_room.started_sessions import start_sessions
 
 
 class GateVisitor(NamedTuple):
@@ -181,13 +182,11 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[GateVisitor]
             for it in batch
         ]
         room_script = RoomScript(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})
-        outcomes = await decide(queues, room_id, records, room_script)
-    begun = [it for it in outcomes if not isinstance(it, Exception)]
-    if begun and not queues.postgres.away:
-        generation, places = begun[0][1].generation, [place for place, _ in begun]
-        with suppress(*POSTGRES_AWAY):
-            await sessions.insert_sessions(queues.stores.postgres, room_id, generation, places)
-    return outcomes
+        run = partial(decide, queues, room_id, records, room_script)
+        if not queues.postgres.away:
+            with suppress(*POSTGRES_AWAY):
+                return await start_sessions(queues.stores.postgres, room_id, run)
+        return await run()
 
 
 async def _renew_batch(queues: Queues, room_id: RoomId, batch: list[RenewRecord]) -> Sequence[int]:

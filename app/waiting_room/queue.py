@@ -39,6 +39,7 @@ from app.waiting_room.newcomers import former_members, returning_record, weigh
 from app.waiting_room.recent_status import RecentStatus
 from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
+from app.waiting_room.started_sessions import start_sessions
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -252,18 +253,13 @@ async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
 
 
 async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
-    """Commit sessions before answering, even those that already ran, in case an earlier commit failed."""
     with stores_answer():
         records = await _records_of(queues, room_id, batch)
         away_ms = queues.postgres.silent_ms if queues.postgres.away else 0
         script = partial(room_scripts.claim, away_ms=away_ms)
         room_script = RoomScript(script, queues.place_throttle, CLAIM_REFUSALS)
-        outcomes = await decide(queues, room_id, records, room_script)
-        answers = [it for it in outcomes if not isinstance(it, Exception)]
-        if begun := [place for place, _ in answers if place.state == "active"]:
-            generation = answers[0][1].generation
-            await sessions.insert_sessions(queues.stores.postgres, room_id, generation, begun)
-        return outcomes
+        run = partial(decide, queues, room_id, records, room_script)
+        return await start_sessions(queues.stores.postgres, room_id, run)
 
 
 async def _status_batch(

@@ -69,13 +69,14 @@ async def called_in(product: Product, sale: Sale, count: int) -> list[list[Place
     await _allow_numbers(product, sale.room_id, count)
     row = await rooms.select_room(product.stores.postgres, sale.room_id)
     assert row is not None
-    generation = row.room.generation
     batches: list[list[Place]] = []
     for first in range(0, count, BATCH):
         visitors = [new_visitor_id() for _ in range(min(BATCH, count - first))]
         await _join(product, sale.room_id, visitors)
         begun = await _claim(product, sale.room_id, visitors)
-        await sessions.insert_sessions(product.stores.postgres, sale.room_id, generation, begun)
+        await sessions.insert_sessions(
+            product.stores.postgres, sale.room_id, row.room.generation, row.room.epoch, begun
+        )
         batches.append(begun)
     return batches
 

@@ -41,20 +41,28 @@ POINT = """
 
 
 async def insert_sessions(
-    queries: Queries, room_id: RoomId, generation: str, places: Sequence[Place]
-) -> None:
-    """Insert claimed turns; existing ones are left unchanged. Those of a deleted room are dropped."""
-    await queries.execute(
-        "WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 AND generation = $5 FOR KEY SHARE) "
+    queries: Queries, room_id: RoomId, generation: str, epoch: int, places: Sequence[Place]
+) -> bool:
+    """Insert claimed turns of this epoch; existing ones are left unchanged.
+
+    False: nothing was inserted, because a later epoch has begun, or the room has been deleted. The lock holds
+    off `next_epoch`, so that a restore reads all sessions that were inserted.
+    """
+    found: bool = await queries.fetchval(
+        "WITH room AS ("
+        "SELECT room_id FROM rooms WHERE room_id = $1 AND generation = $5 AND epoch <= $6 FOR SHARE"
+        "), inserted AS ("
         "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
         "SELECT room.room_id, it.* FROM room, unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS it "
-        "ON CONFLICT DO NOTHING",
+        "ON CONFLICT DO NOTHING) SELECT EXISTS (SELECT FROM room)",
         room_id,
         [place.visitor_id for place in places],
         [place.queue_number for place in places],
         [from_ms(place.session_expires_at_ms) for place in places],
         generation,
+        epoch,
     )
+    return found
 
 
 async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> None:
