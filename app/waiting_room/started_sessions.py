@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import asyncpg
-
 from app.core.errors import Restoring
 from app.core.model import RoomId
+from app.store.connections import Queries
 from app.store.sql.waiting_room.sessions import insert_sessions
 from app.waiting_room.room_script import Outcome
 
@@ -15,7 +14,7 @@ ATTEMPTS_MAX = 3
 
 
 async def start_sessions(
-    postgres: asyncpg.Pool, room_id: RoomId, run: Callable[[], Awaitable[Sequence[Outcome]]]
+    queries: Queries, room_id: RoomId, run: Callable[[], Awaitable[Sequence[Outcome]]]
 ) -> Sequence[Outcome]:
     """Run a script that starts sessions, and commit them, also those that already ran, in case an earlier
     commit failed.
@@ -30,6 +29,6 @@ async def start_sessions(
             return outcomes
         places, statuses = [place for place, _ in started], [status for _, status in started]
         epoch = min(it.epoch for it in statuses)  # the script may have run several times
-        if await insert_sessions(postgres, room_id, statuses[0].generation, epoch, places):
+        if await insert_sessions(queries, room_id, statuses[0].generation, epoch, places):
             return outcomes
     raise Restoring
