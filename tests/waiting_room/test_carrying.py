@@ -19,6 +19,7 @@ from app.waiting_room.carrying import carry
 from app.waiting_room.joining import Joiner
 from app.waiting_room.queue import Queues, join, open_queues
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room
+from tests.support.races import lose_to
 
 
 @pytest.fixture
@@ -66,3 +67,19 @@ async def test_no_place_moves_while_the_room_is_being_restored(queues: Queues) -
     assert await carry(queues, code, bob, replace=False) == "carried"  # the code is still good
     stored = await queues.stores.postgres.fetch("SELECT visitor_id, queue_number FROM carried_places")
     assert [tuple(it) for it in stored] == [(bob, 1)]
+
+
+async def test_a_place_does_not_move_in_an_epoch_that_is_over(queues: Queues) -> None:
+    """Redis was lost after the script, and the place may have come back to its former owner."""
+    await a_stored_room(queues.stores, admission_rate_per_minute=0)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    ann, bob, stores = new_visitor_id(), new_visitor_id(), queues.stores
+    await join(queues, ROOM, Joiner(ann))
+    code = code_of(ann)
+    raised = "UPDATE rooms SET epoch = epoch + 1"
+    with pytest.raises(Restoring):
+        await lose_to(stores, raised, call=carry(queues, code, bob, replace=False))
+    for table in ("carried_places", "ended_places"):
+        assert await stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0
+    assert await carry(queues, code, bob, replace=False) == "carried"  # in the new epoch
+    assert await stores.postgres.fetchval("SELECT visitor_id FROM carried_places") == bob

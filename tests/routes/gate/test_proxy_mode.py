@@ -235,8 +235,7 @@ async def killed_and_back(url: str) -> None:
     async def are_others() -> bool:
         with suppress(httpx.TransportError):
             async with plain_client(timeout=PATIENCE_S) as client:
-                well = (await client.get(url)).status_code == 200
-                return well and not any(it.is_running() for it in workers)
+                return (await client.get(url)).is_success and not any(it.is_running() for it in workers)
         return False
 
     await wait_until(are_others, "another nginx")

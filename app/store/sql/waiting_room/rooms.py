@@ -197,6 +197,15 @@ async def touch_room(queries: Queries, room_id: RoomId) -> None:
     await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
 
 
+async def hold_epoch(connection: Connection, room_id: RoomId, epoch: int) -> bool:
+    """Keep a restore of the room from starting until the transaction ends.
+
+    False: one has started since this epoch, or the room has been deleted.
+    """
+    query = "SELECT FROM rooms WHERE room_id = $1 AND epoch <= $2 FOR SHARE"
+    return await connection.fetchrow(query, room_id, epoch) is not None
+
+
 _RECORD_PROGRESS = """
 WITH progress AS (
     UPDATE rooms SET
