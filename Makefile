@@ -52,11 +52,11 @@ collected: install
 
 # For every change. Leaves out browsers (tests/browser), failures under traffic (chaos), Redis Cluster (cluster), whole
 # installations started from outside (platform), the load generator and the benchmark (load), clients in other languages
-# (clients), systematic tests of every call (contract) and of attacks (security), files that take more than five seconds, tests
+# (clients), systematic tests of every call (contract) and of attacks (security), files that take more than three seconds, tests
 # marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
 WHOLE := browser chaos cluster platform load clients contract security
 test-fast: install
-	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 5 $(WHOLE:%=--ignore tests/%) $(ARGS)
+	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 3 $(WHOLE:%=--ignore tests/%) $(ARGS)
 
 # All tests with line and branch coverage, which takes about twice as long. Lists the files of the engine below 95 %, and fails if
 # tests/support/low_coverage.json does not say why.

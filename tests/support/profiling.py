@@ -173,7 +173,7 @@ def _print(title: str, rows: list[tuple[str, Spent]]) -> None:
 
 
 def record() -> None:
-    """Write down how long each file took, which `sharing_out` goes by."""
+    """Write down how long each file took, by which tests are distributed."""
     spent: dict[str, float] = defaultdict(float)
     for name, phases in json.loads(FILE.read_text())["tests"].items():
         spent[_file(name)] += sum(wall for wall, _ in phases.values())
