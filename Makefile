@@ -58,7 +58,7 @@ WHOLE := browser chaos cluster platform load clients contract security
 test-fast: install
 	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 3 $(WHOLE:%=--ignore tests/%) $(ARGS)
 
-# All tests with line and branch coverage, which takes about twice as long. Lists the files of the engine below 95 %, and fails if
+# All tests with line and branch coverage, which takes half as long again. Lists the files of the engine below 95 %, and fails if
 # tests/support/low_coverage.json does not say why.
 coverage: install browser
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
