@@ -29,7 +29,8 @@ class Record(NamedTuple):
 
 def domain_of(sender: str) -> str:
     """The domain of a sender; "" if there is none."""
-    return parseaddr(sender)[1].rpartition("@")[2].lower()
+    _, at, domain = parseaddr(sender)[1].rpartition("@")
+    return domain.lower() if at else ""
 
 
 async def records(domain: str, selector: str, servers: Sequence[str] = ()) -> list[Record]:

@@ -29,7 +29,7 @@ async def test_records_are_there_missing_or_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("sender", "domain"),
-    [("Box <box@Example.ORG>", "example.org"), ("box@example.org", "example.org"), ("", "")],
+    [("Box <box@Example.ORG>", "example.org"), ("box@example.org", "example.org"), ("Box", ""), ("", "")],
 )
 def test_the_domain_of_a_sender(sender: str, domain: str) -> None:
     assert domain_of(sender) == domain

@@ -100,6 +100,7 @@ class Sharing(LoadScopeScheduling):
         return self._units[file_of(nodeid)]
 
 
+@pytest.hookimpl(optionalhook=True)  # `-p no:xdist` is how one debugs a test
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     """Instead of what `--dist` names."""
     return Sharing(config, log)
