@@ -20,6 +20,7 @@ class Relay:
     socks: bool = (
         False  # clients greet it as a SOCKS5 proxy (RFC 1928); they get to `goal` whatever they ask for
     )
+    lost: bytes = b""  # what clients send with this in it never arrives, so they wait for an answer
     port: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
@@ -69,7 +70,7 @@ class Relay:
         from_goal, to_goal = await asyncio.open_connection(host, int(port))
         ends = {writer, to_goal}
         self._open |= ends
-        await asyncio.gather(_copy(reader, to_goal), _copy(from_goal, writer))
+        await asyncio.gather(_copy(reader, to_goal, self.lost), _copy(from_goal, writer))
         self._open -= ends
         for it in ends:
             with suppress(OSError):
@@ -87,9 +88,11 @@ async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.write(b"\x05\x00\x00\x01" + bytes(4 + PORT_BYTES))
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: bytes = b"") -> None:
     with suppress(OSError):
         while block := await reader.read(65_536):
+            if lost and lost in block:
+                continue
             writer.write(block)
             await writer.drain()
     writer.close()

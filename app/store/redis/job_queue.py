@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import SSLConnection
 from redis.exceptions import RedisError, WatchError
 
@@ -17,6 +18,25 @@ from app.store.drivers.redis_address import read_redis_address
 QUEUE = "fairgate:jobs"
 STEP_JOB = "step_job"
 QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
+
+
+class _Transaction(Pipeline):
+    """A transaction that ends without an error if the server does not answer UNWATCH. redis-py would keep its
+    connection then, and arq return the slot of the job twice, which ends the worker."""
+
+    async def reset(self) -> None:
+        connection: Any = self.connection
+        try:
+            await super().reset()  # type: ignore[no-untyped-call]
+        except QUEUE_AWAY:
+            await connection.disconnect(nowait=True)  # so that the server forgets what was watched
+            self.watching = False
+            await super().reset()  # type: ignore[no-untyped-call]
+
+
+class _Queue(ArqRedis):
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _Transaction(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 def _failure(value: object) -> str:
@@ -33,7 +53,7 @@ decode: Any = msgspec.json.Decoder().decode
 
 def open_queue(settings: Settings) -> ArqRedis:
     """The queue; does not connect yet. Raises StoreRefused."""
-    queue = ArqRedis(queue_pool(settings))
+    queue = _Queue(queue_pool(settings))
     queue.auto_close_connection_pool = True
     queue.default_queue_name = QUEUE
     queue.job_serializer, queue.job_deserializer = encode, decode
