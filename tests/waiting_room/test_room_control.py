@@ -240,6 +240,21 @@ async def test_nobody_is_called_by_hand_in_a_room_that_cannot_call_now(queues: Q
     assert (await claim(queues, ROOM, token(ann.visitor_id, ann.token_number)))[0].state == "active"
 
 
+async def test_nobody_is_called_by_hand_while_postgres_is_away_for_the_workers(queues: Queues) -> None:
+    """Whoever were called then could not claim, as no session can be written."""
+    redis = queues.stores.redis
+    await a_stored_room(queues.stores, admission_rate_per_minute=0)
+    await set_state(queues, ROOM, "open", by=STAFF)
+    await join(queues, ROOM, Joiner(a_visitor()))
+    await admit(redis, KEYS, limit=0)
+    with pytest.raises(errors.StoreUnavailable, match="nobody was called"):
+        await advance(queues, ROOM, 1, advance_id="once", by=STAFF)
+    assert (await status(queues, ROOM))[1].called == 0
+    assert await queues.stores.postgres.fetchval("SELECT count(*) FROM audit WHERE action = 'advance'") == 0
+    await admit(redis, KEYS, limit=10)
+    assert (await advance(queues, ROOM, 1, advance_id="once", by=STAFF)).called == 1
+
+
 async def test_what_is_known_of_many_rooms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     read = list[str]()
 
