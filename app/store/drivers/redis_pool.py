@@ -164,13 +164,20 @@ class _FastConnection(_Commands, AbstractConnection):
             arguments["ssl"] = self.contexts[0]
         return arguments
 
+    @property
+    def _is_closing(self) -> bool:
+        writer: Any = self._writer
+        return writer is not None and writer.transport.is_closing()
+
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
             if self.is_connected and not self.health_check_interval and isinstance(command, list):
                 self._writer.writelines(command)  # type: ignore[union-attr]  # it is connected
             else:
                 await super().send_packed_command(command, check_health)
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError) as error:
+            if isinstance(error, AttributeError) and not self._is_closing:
+                raise
             await self.disconnect(nowait=True)
             raise RedisConnectionError(f"the connection broke: {error}") from error
 
@@ -199,7 +206,7 @@ def fast_connection_class(connection_class: type[Any]) -> type[Any]:
     is written before the previous reply), and detects left-over data with a read that times out at once.
 
     A write on a broken connection raises RedisConnectionError: redis-py expects OSError, but uvloop raises
-    RuntimeError until it has reported the break.
+    RuntimeError until it has reported the break, and asyncio of Python 3.12 and 3.13.0 AttributeError later.
     """
     of_client = {"renewals": _Renewals(), "contexts": []}
     return type("FastConnection", (_FastConnection, connection_class), of_client)

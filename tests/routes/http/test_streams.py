@@ -23,6 +23,7 @@ from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
+TIMER_S = 0.005  # uvloop counts milliseconds from the beginning of its turn
 on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 
 
@@ -111,8 +112,8 @@ async def test_the_streams_of_a_process_that_ends_do_so_some_at_once() -> None:
     for _ in range(3):
         await steady.turn(STREAMS_AT_ONCE)
         ended.append(time.monotonic() - began)
-    assert ended[1] >= EVERY_S
-    assert ended[2] >= 2 * EVERY_S
+    assert ended[1] >= EVERY_S - TIMER_S
+    assert ended[2] >= 2 * EVERY_S - TIMER_S
     for _ in range(100):
         await hasty.turn(STREAMS_AT_ONCE)  # otherwise this would take four minutes
 
