@@ -11,7 +11,7 @@ from tests.conftest import Servers
 from tests.simulation.pinned import PinnedStores, pinned_stores
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def simulation_stores(servers: Servers) -> AsyncIterator[PinnedStores]:
     """The stores, with a clock that is set; each seed empties them first."""
     admin = await asyncpg.connect(servers.postgres_url)

@@ -1,8 +1,8 @@
 """Which process of `pytest -n` runs which tests: what shares something dear together, the longest first.
 
 A folder whose tests share an installation, a browser or a cluster goes to one process as a whole; of the
-others each file does. A unit that takes long begins early, so that in the end no process works alone; what is
-dealt out by the test fills the gaps.
+others each file does. A unit that takes long begins early, so that in the end no process works alone. What is
+dealt out by the test needs nothing but a processor: it is spread among files that mostly wait.
 """
 
 from __future__ import annotations
@@ -59,6 +59,23 @@ def in_order(files: list[str]) -> list[str]:
     return sorted(files, key=lambda it: (-total[units[it]], units[it]))
 
 
+def starts_of(files: list[str]) -> dict[str, float]:
+    """When each file would begin if one process ran them all, in seconds."""
+    starts, now = {}, 0.0
+    for file in in_order(files):
+        starts[file] = now
+        now += seconds_of(file)
+    return starts
+
+
+def gap_of(files: list[str]) -> tuple[float, float]:
+    """From when to when files run that are neither short nor share a folder's fixtures."""
+    shared = sum(seconds_of(it) for it in files if it.rpartition("/")[0] in SHARING)
+    return shared, shared + sum(
+        seconds_of(it) for it in files if it.rpartition("/")[0] not in SHARING and it in SECONDS
+    )
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shorter-than", type=float, metavar="S", help="leave out files that took longer in a whole run"
@@ -79,8 +96,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if nameless := [it.nodeid for it in items if " at 0x" in it.nodeid]:
         raise pytest.UsageError(f"another process gives these another name; give `ids`: {nameless[:3]}")
     files = list(dict.fromkeys(file_of(it.nodeid) for it in items))
-    at = {file: number for number, file in enumerate(in_order(files))}
-    items.sort(key=lambda it: at[file_of(it.nodeid)])
+    starts, (gap_starts, gap_ends) = starts_of(files), gap_of(files)
+    single = [it.nodeid for it in items if file_of(it.nodeid) in BY_THE_TEST]
+    step = (gap_ends - gap_starts) / (len(single) + 1)
+    at = {nodeid: gap_starts + number * step for number, nodeid in enumerate(single, 1)}
+    order = {file: number for number, file in enumerate(starts)}  # some begin at the same time
+    items.sort(key=lambda it: (at.get(it.nodeid, starts[file_of(it.nodeid)]), order[file_of(it.nodeid)]))
 
 
 class Sharing(LoadScopeScheduling):
