@@ -20,14 +20,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "[1/3] creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "[2/3] installing $$(grep -c == requirements.lock) packages; the first time takes a minute or two"
-	@$(PIP) install --progress-bar off --require-hashes -r requirements.lock | { \
+	@$(PIP) install --no-compile --progress-bar off --require-hashes -r requirements.lock | { \
 	  count=0; while read -r word name _; do case "$$word" in \
 	    Collecting) count=$$((count + 1)); ((count % 10)) || echo "      $$count: $${name%%=*}" ;; \
 	    Installing) echo "      unpacking" ;; \
 	  esac; done; }
 	@echo "[3/3] installing fairgate"
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
-	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip does not if PYTHONDONTWRITEBYTECODE is set, which doubles start-up time
+	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # faster than pip, which does not at all if PYTHONDONTWRITEBYTECODE is set
 	@touch $(INSTALLED)
 
 # Tests start hundreds of processes, each of which would compile our code if PYTHONDONTWRITEBYTECODE is set, and dozens of stores
@@ -40,8 +40,8 @@ PYTEST = export PYTHONDONTWRITEBYTECODE= && $(VENV)/bin/python -m compileall -q 
   export TMPDIR=$$(mktemp -d -p "$${folder:-$${TMPDIR:-/tmp}}" fairgate-tests-XXXXXX) && chmod 711 "$$TMPDIR" && \
   trap 'rm -rf "$$TMPDIR"' EXIT && $(VENV)/bin/python
 
-test: install browser $(VENV)/.charts
-	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
+test:
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.charts tools
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint collected
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
 
@@ -60,8 +60,8 @@ test-fast: install
 
 # All tests with line and branch coverage, which takes half as long again. Lists the files of the engine below 95 %, and fails if
 # tests/support/low_coverage.json does not say why.
-coverage: install browser
-	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
+coverage:
+	@$(MAKE) --no-print-directory -j 2 install tools
 	@mkdir -p build; rm -f .coverage .coverage.*
 	@status=0; $(PYTEST) -m coverage run -m pytest -n $(PROCESSES) --timeout 300 $(ARGS) || status=$$?; \
 	$(VENV)/bin/coverage combine -q; $(VENV)/bin/coverage json -q -o build/coverage.json; \
@@ -97,6 +97,10 @@ browser:
 	    echo "installing for the tests:" $$missing && apt-get update -qq && \
 	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing//+/ } >/dev/null; \
 	  else echo "some tests will be skipped, because these are missing (apt-get install):" $$missing >&2; fi
+
+.PHONY: tools
+tools: browser
+	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 
 # The tools that render and check the Helm chart.
 $(VENV)/.charts: deploy/helm/requirements.lock $(INSTALLED)
